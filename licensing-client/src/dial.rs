@@ -1,0 +1,90 @@
+//! How a client reaches a server and where its secret comes from: the two things a simulation replaces.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use licensing_core::id::Token;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::search_path::ServerAddress;
+
+/// Longest wait for a connection to be made: far above a round trip around the world, short enough that a dead host
+/// early in the search path does not hold a start up for long.
+pub const DIAL_LIMIT: Duration = Duration::from_secs(1);
+
+/// Bytes both ways.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Makes connections.
+pub trait Dial: Send + Sync {
+    /// Connects to a server. The caller gives up after [`DIAL_LIMIT`].
+    ///
+    /// Errors: why there is no connection.
+    fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
+}
+
+/// Connects by TCP, small messages sent at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TcpDial;
+
+impl Dial for TcpDial {
+    fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let connecting = TcpStream::connect((address.host.as_str(), address.port));
+            let stream = timeout(DIAL_LIMIT, connecting).await.map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no connection within {} ms", DIAL_LIMIT.as_millis()),
+                )
+            })??;
+            // A checkout is one small message; waiting to fill a segment would cost more than the checkout.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// Makes the secret of a session.
+pub trait TokenSource: Send + Sync {
+    /// A token nobody can guess, different each time.
+    ///
+    /// Errors: the source of randomness failed.
+    fn token(&self) -> io::Result<Token>;
+}
+
+/// Tokens from the operating system's randomness.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsTokens;
+
+impl TokenSource for OsTokens {
+    fn token(&self) -> io::Result<Token> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(Token(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_differ() {
+        assert_ne!(OsTokens.token().unwrap(), OsTokens.token().unwrap());
+    }
+
+    #[tokio::test]
+    async fn tcp_reaches_a_listener_and_reports_a_closed_port() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port());
+        assert!(TcpDial.dial(&address).await.is_ok());
+        drop(listener);
+        let error = TcpDial.dial(&address).await.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -1,0 +1,146 @@
+//! One server, asked directly: for status and administration, which concern a server and need no session.
+//!
+//! Nothing is retried and nobody is redirected here. An answer that does not come leaves it unknown whether the request
+//! was done.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::admin_key::AdminKey;
+use crate::connection::{Connection, Ready};
+use crate::dial::Dial;
+use crate::error::ConnectionError;
+use crate::pages::{Pages, Progress};
+use crate::protocol::{
+    ClientMessage, Hello, PROTOCOL_VERSION, Reply, Request, ServerMessage, StatusFilter, StatusPage,
+};
+use crate::search_path::ServerAddress;
+use crate::words;
+
+/// How long an answer may take unless set: a server decides within two leases, and with the default lease this
+/// leaves time for reading a large license file.
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// What one server could not be asked, or did not answer well.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectError {
+    /// The connection could not be made or broke. What was asked before may or may not have been done.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The server did nothing, and says why.
+    #[error("{server} refused {what}: {reason}")]
+    Refused {
+        /// Which server.
+        server: ServerAddress,
+        /// What was asked.
+        what: &'static str,
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// A connection to one server, without a session.
+#[derive(Debug)]
+pub struct Direct {
+    connection: Connection,
+    next_id: u64,
+    answer_limit: Duration,
+}
+
+impl Direct {
+    /// Connects to one server, whatever its standing.
+    ///
+    /// Errors: no connection, no welcome, or a refusal.
+    pub async fn connect(server: &ServerAddress, dial: &dyn Dial) -> Result<Direct, DirectError> {
+        let software = concat!("licensing-client ", env!("CARGO_PKG_VERSION")).to_owned();
+        let hello = Hello { version: PROTOCOL_VERSION, software, relay: false };
+        let connection = Connection::open(dial, server, &hello).await?;
+        Ok(Direct { connection, next_id: 1, answer_limit: ANSWER_LIMIT })
+    }
+
+    /// Waits so long for each answer instead of [`ANSWER_LIMIT`].
+    pub fn with_answer_limit(mut self, limit: Duration) -> Direct {
+        self.answer_limit = limit;
+        self
+    }
+
+    /// What the server said in its welcome: its role, who is master, and so on.
+    pub fn welcome(&self) -> &Ready {
+        self.connection.ready()
+    }
+
+    /// The server at the other end.
+    pub fn server(&self) -> &ServerAddress {
+        self.connection.server()
+    }
+
+    /// Asks anything and gives the reply as it is.
+    ///
+    /// Errors: the connection broke or no reply came in time. Then it is not known whether the request was done, and
+    /// this connection is of no further use.
+    pub async fn request(&mut self, request: Request) -> Result<Reply, DirectError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.connection.queue(&ClientMessage { id, request })?;
+        let deadline = Instant::now() + self.answer_limit;
+        loop {
+            let message = timeout_at(deadline, self.connection.next()).await.map_err(|_| {
+                let server = self.connection.server().clone();
+                ConnectionError::Silent {
+                    server,
+                    awaited: "an answer",
+                    waited_ms: words::millis(self.answer_limit),
+                }
+            })??;
+            match message {
+                ServerMessage::Reply { id: answered, reply } if answered == id => return Ok(reply),
+                // News about mastership, or an answer that came too late for an earlier request.
+                ServerMessage::Reply { .. } | ServerMessage::Moved(_) => {}
+            }
+        }
+    }
+
+    /// The state of the triad as this server knows it, all pages of it.
+    ///
+    /// Errors: as [`Direct::request`]; [`DirectError::Refused`] when the server answers something else.
+    pub async fn status_all(&mut self, filter: StatusFilter) -> Result<StatusPage, DirectError> {
+        let mut pages = Pages::default();
+        loop {
+            let request = Request::Status { filter: filter.clone(), after: pages.after() };
+            match self.request(request).await? {
+                Reply::Status(page) => {
+                    if let Progress::Done(whole) = pages.add(page) {
+                        return Ok(*whole);
+                    }
+                }
+                other => return Err(self.refused(words::STATUS, other)),
+            }
+        }
+    }
+
+    /// Proves knowledge of the admin key; afterwards administrative requests are allowed on this connection. Gives the
+    /// server's words.
+    ///
+    /// Errors: as [`Direct::request`]; [`DirectError::Refused`] when the key is not the server's.
+    pub async fn authenticate(&mut self, key: &AdminKey) -> Result<String, DirectError> {
+        let proof = key.proof(&self.welcome().challenge);
+        match self.request(Request::Authenticate { proof }).await? {
+            Reply::Done(words) => Ok(words),
+            other => Err(self.refused("the proof of the admin key", other)),
+        }
+    }
+
+    fn refused(&self, what: &'static str, reply: Reply) -> DirectError {
+        let server = self.server().clone();
+        let reason = match reply {
+            Reply::Error(reason) => reason,
+            Reply::Busy { retry_after_ms } => format!("it is busy, ask again in {retry_after_ms} ms"),
+            other => {
+                return ConnectionError::Nonsense { server, awaited: what, found: words::reply(&other) }
+                    .into();
+            }
+        };
+        DirectError::Refused { server, what, reason }
+    }
+}

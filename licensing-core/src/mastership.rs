@@ -1,0 +1,130 @@
+//! Who should be master: one pure decision, evaluated by whichever server leads.
+//!
+//! The rules are those of three-server redundancy (FLEXnet License Administration Guide, chapter 6): the primary
+//! with PRIMARY_IS_MASTER, otherwise whoever is master stays; the tertiary never. An operator's choice goes first.
+
+use crate::id::Role;
+
+/// What the deciding server knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MastershipView {
+    /// PRIMARY_IS_MASTER stands on the first SERVER line.
+    pub primary_is_master: bool,
+    /// The operator's choice (`failover --to`).
+    pub preferred: Option<Role>,
+    /// Who is master now; the tertiary here means that it leads as caretaker, and nobody serves.
+    pub current: Option<Role>,
+    /// What is known of the primary and of the secondary, by [`Role::place`]. The tertiary is never eligible.
+    pub standings: [Standing; 2],
+}
+
+/// What is known of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// It was heard from within two heartbeats (the deciding server itself always was).
+    pub reachable: bool,
+    /// Its log is close enough to the tip that a handover takes milliseconds.
+    pub caught_up: bool,
+    /// It has been up long enough since its last fall not to be a revolving door.
+    pub stable: bool,
+    /// The operator keeps it from being master.
+    pub in_maintenance: bool,
+}
+
+impl Standing {
+    /// Whether it can be master now.
+    pub fn is_eligible(&self) -> bool {
+        self.reachable && self.caught_up && self.stable && !self.in_maintenance
+    }
+}
+
+/// The server that should be master; `None` when neither the primary nor the secondary can be. The first rule that
+/// fits decides:
+///
+/// 1. the operator's choice, if eligible;
+/// 2. the primary, if PRIMARY_IS_MASTER and eligible;
+/// 3. the current master, if eligible;
+/// 4. the primary, else the secondary, if eligible.
+pub fn desired_master(view: &MastershipView) -> Option<Role> {
+    let eligible = |role: Role| match role {
+        Role::Primary => view.standings[0].is_eligible(),
+        Role::Secondary => view.standings[1].is_eligible(),
+        Role::Tertiary => false,
+    };
+    let pinned = view.primary_is_master.then_some(Role::Primary);
+    [view.preferred, pinned, view.current, Some(Role::Primary), Some(Role::Secondary)]
+        .into_iter()
+        .flatten()
+        .find(|role| eligible(*role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One line of the table: pinned?, operator's choice, current master, standing of primary and secondary, answer.
+    /// Roles by their first letter, `-` for none; standings: `e` eligible, or the one thing that is wrong:
+    /// `r` not reachable, `l` lagging, `u` unstable, `m` in maintenance.
+    fn check(line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let role = |word: &str| match word {
+            "p" => Some(Role::Primary),
+            "s" => Some(Role::Secondary),
+            "t" => Some(Role::Tertiary),
+            "-" => None,
+            other => panic!("unknown role {other} in `{line}`"),
+        };
+        let standing = |word: &str| Standing {
+            reachable: word != "r",
+            caught_up: word != "l",
+            stable: word != "u",
+            in_maintenance: word == "m",
+        };
+        let view = MastershipView {
+            primary_is_master: words[0] == "pinned",
+            preferred: role(words[1]),
+            current: role(words[2]),
+            standings: [standing(words[3]), standing(words[4])],
+        };
+        assert_eq!(desired_master(&view), role(words[6]), "{line}");
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_names_the_master() {
+        for line in [
+            // everybody well: PRIMARY_IS_MASTER pulls it back, without it the master stays
+            "pinned - s e e -> p",
+            "sticky - s e e -> s",
+            "sticky - p e e -> p",
+            // nobody is master yet, or only a caretaker leads
+            "sticky - - e e -> p",
+            "sticky - - r e -> s",
+            "pinned - t e e -> p",
+            "pinned - t r e -> s",
+            "sticky - t l e -> s",
+            // each single thing that is wrong with the primary keeps it from being master
+            "pinned - s r e -> s",
+            "pinned - s l e -> s",
+            "pinned - s u e -> s",
+            "pinned - s m e -> s",
+            "sticky - p m e -> s",
+            // and with the secondary
+            "sticky - s e r -> p",
+            "sticky - s e m -> p",
+            // the operator goes first, as long as the choice can be master
+            "pinned s p e e -> s",
+            "pinned s p e r -> p",
+            "pinned s p e m -> p",
+            "sticky p s e e -> p",
+            "sticky p s u e -> s",
+            // the tertiary is nobody's choice
+            "pinned t p e e -> p",
+            "sticky t s e e -> s",
+            "sticky - t r r -> -",
+            "sticky - t m l -> -",
+            "pinned - - r r -> -",
+        ] {
+            check(line);
+        }
+    }
+}

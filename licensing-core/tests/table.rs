@@ -1,0 +1,452 @@
+//! Runs `tables/*.txt`: one request per line, with the outcome in the last column. Every invariant is checked after
+//! every line, and every reason of a denial must occur in some table.
+//!
+//! The notation (everything a table may say):
+//!
+//! ```text
+//! license small              a license file, its lines follow
+//!   | INCREMENT ...
+//! case title                 a new, empty state; the time is 1-jan-2026
+//!   at 31-dec-2026 23:59:59.999          the time of the proposals that follow
+//!   mark                                 `expire` is judged at this entry from now on
+//!   master install small                 -> installed 1
+//!   master tick                          -> ticked
+//!   master expire ada bob                -> expired ada
+//!   ada open [user=U host=H display=D]   -> opened | opened again
+//!   ada close [token=bob]                -> closed #a #b
+//!   ada [3/1] [token=bob] ACTION         request 3, acknowledging 1; without numbers the next request, acknowledging
+//!                                        the one before; with `1..64/0` many requests with one outcome
+//!     checkout solver 2.1 [4]            -> granted #a       from now on `#a` is its handle; `#99` is handle 99
+//!     checkin #a [owner=bob]             -> returned #a
+//!     remove #a | remove solver U H D    -> removed #a
+//!     maintain secondary on              -> maintained secondary on
+//!     prefer primary | prefer nobody     -> preferred primary
+//!   crowd 1000                           -> crowded        that many other sessions open
+//!   ANY REQUEST                          -> no Reason facts
+//!   events                               -> nothing | what the last request caused
+//!   pools                                -> feature version in-use/licensed, ...
+//!   checkouts | recall ada 3 | clock | deadline | master
+//! ```
+//!
+//! `x*300` stands for 300 times the letter x. A session is named by who opened it, and stays named when it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use licensing_core::license::Date;
+use licensing_core::*;
+
+/// Every name of a denial, in the order of their precedence.
+const REASONS: [&str; 18] = [
+    "UnknownSession",
+    "WrongToken",
+    "ForgottenRequest",
+    "TooManyUnanswered",
+    "TooManySessions",
+    "BadLicense",
+    "InvalidParameter",
+    "BadVersion",
+    "NoLicense",
+    "UnknownFeature",
+    "VersionNotLicensed",
+    "NotStarted",
+    "Expired",
+    "MoreThanLicensed",
+    "NoFreeSeats",
+    "UnknownHandle",
+    "NotTheHolder",
+    "NothingToRemove",
+];
+
+#[test]
+fn every_line_of_every_table_gets_the_outcome_in_its_last_column() {
+    let tables = [
+        ("tables/seats.txt", include_str!("tables/seats.txt")),
+        ("tables/versions.txt", include_str!("tables/versions.txt")),
+        ("tables/dates.txt", include_str!("tables/dates.txt")),
+        ("tables/pools.txt", include_str!("tables/pools.txt")),
+        ("tables/install.txt", include_str!("tables/install.txt")),
+        ("tables/once.txt", include_str!("tables/once.txt")),
+        ("tables/sessions.txt", include_str!("tables/sessions.txt")),
+        ("tables/remove.txt", include_str!("tables/remove.txt")),
+        ("tables/servers.txt", include_str!("tables/servers.txt")),
+        ("tables/precedence.txt", include_str!("tables/precedence.txt")),
+    ];
+    let (mut problems, mut reasons) = (Vec::new(), BTreeSet::new());
+    for (name, text) in tables {
+        let mut table = Table::default();
+        for (number, line) in (1..).zip(text.lines()) {
+            if let Err(problem) = table.run(line) {
+                problems.push(format!("{name}:{number}: {}\n    {problem}", line.trim()));
+            }
+        }
+        reasons.extend(table.reasons);
+    }
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+    let missing: Vec<_> = REASONS.into_iter().filter(|reason| !reasons.contains(*reason)).collect();
+    assert!(missing.is_empty(), "no table is denied for {missing:?}");
+}
+
+#[derive(Default)]
+struct Table {
+    licenses: BTreeMap<String, String>,
+    license: String,
+    reasons: BTreeSet<String>,
+    case: Case,
+}
+
+#[derive(Default)]
+struct Case {
+    state: State,
+    at: u64,
+    mark: Option<LogIndex>,
+    /// Actors: their session and the number of their last request.
+    sessions: BTreeMap<String, SessionId>,
+    requests: BTreeMap<String, u64>,
+    handles: BTreeMap<String, Handle>,
+    events: Vec<Event>,
+}
+
+impl Table {
+    fn run(&mut self, line: &str) -> Result<(), String> {
+        let line = line.trim();
+        if let Some(text) = line.strip_prefix('|') {
+            let license = self.licenses.entry(self.license.clone()).or_default();
+            license.push_str(text.trim());
+            license.push('\n');
+            return Ok(());
+        }
+        let (request, expected) = line.split_once(" -> ").unwrap_or((line, ""));
+        let (words, expected) = (words(request), words(expected).join(" "));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] => {}
+            [comment, ..] if comment.starts_with('#') => {}
+            ["license", name] => self.license = (*name).to_owned(),
+            ["case", ..] => self.case = Case { at: moment(&["1-jan-2026"]), ..Case::default() },
+            ["at", time @ ..] => self.case.at = moment(time),
+            ["mark"] => self.case.mark = Some(self.case.state.last_index()),
+            words => {
+                let found = self.case.answer_line(words, &expected, &self.licenses)?;
+                if let Some(denial) = found.strip_prefix("no ") {
+                    self.reasons.extend(denial.split(' ').next().map(str::to_owned));
+                }
+                if found != expected {
+                    return Err(format!("is {found}"));
+                }
+            }
+        }
+        invariants::check(&self.case.state).map_err(|violation| violation.to_string())
+    }
+}
+
+impl Case {
+    /// What the last column should say.
+    fn answer_line(
+        &mut self,
+        words: &[&str],
+        expected: &str,
+        licenses: &BTreeMap<String, String>,
+    ) -> Result<String, String> {
+        Ok(match words {
+            ["pools"] => self.pools(),
+            ["checkouts"] => self.checkouts(),
+            ["events"] if self.events.is_empty() => "nothing".to_owned(),
+            ["events"] => self.events.iter().map(|event| self.event(event)).collect::<Vec<_>>().join(", "),
+            ["clock"] => self.same_moment(Some(self.state.clock()), expected),
+            ["deadline"] => self.same_moment(self.state.next_deadline(), expected),
+            ["master"] => self.master(),
+            ["recall", who, request] => self.recall(who, request.parse().map_err(|_| "no number")?),
+            ["master", "tick"] => self.ask(Command::Tick, expected),
+            ["master", "install", name] => {
+                let license = licenses.get(*name).ok_or("no such license")?.clone();
+                self.ask(Command::Install { license }, expected)
+            }
+            ["master", "expire", who @ ..] => {
+                let sessions = who.iter().map(|who| self.session(who)).collect();
+                let judged_at = self.mark.unwrap_or(self.state.last_index());
+                self.ask(Command::Expire { sessions, judged_at }, expected)
+            }
+            ["crowd", count] => {
+                for number in 1..=count.parse::<u64>().map_err(|_| "no number")? {
+                    let who = format!("crowd-{number}");
+                    let command = Command::OpenSession { token: token(&who), identity: identity(&who, &[]) };
+                    let found = self.ask(command, expected);
+                    if !found.starts_with("opened ") {
+                        return Ok(found);
+                    }
+                }
+                "crowded".to_owned()
+            }
+            [who, "open", who_else @ ..] => self.open(who, who_else, expected),
+            [who, "close", options @ ..] => {
+                let token = token(option(options, "token").unwrap_or(who));
+                self.ask(Command::CloseSession { session: self.session(who), token }, expected)
+            }
+            [who, call @ ..] => self.call(who, call, expected)?,
+            [] => String::new(),
+        })
+    }
+
+    fn open(&mut self, who: &str, who_else: &[&str], expected: &str) -> String {
+        let command = Command::OpenSession { token: token(who), identity: identity(who, who_else) };
+        let known = self.sessions.get(who).copied();
+        let found = self.ask(command, expected);
+        if let Some(session) = found.strip_prefix("opened ").and_then(|id| id.parse().ok().map(SessionId)) {
+            self.sessions.insert(who.to_owned(), session);
+            return if known == Some(session) { "opened again" } else { "opened" }.to_owned();
+        }
+        found
+    }
+
+    fn call(&mut self, who: &str, words: &[&str], expected: &str) -> Result<String, String> {
+        let next = self.requests.get(who).copied().unwrap_or(0) + 1;
+        let (requests, acknowledged, words) = match words {
+            [numbers, rest @ ..] if numbers.contains('/') => {
+                let (requests, acknowledged) = numbers.split_once('/').ok_or("no numbers")?;
+                let (first, last) = requests.split_once("..").unwrap_or((requests, requests));
+                let number = |text: &str| text.parse::<u64>().map_err(|_| format!("no number: {text}"));
+                (number(first)?..=number(last)?, number(acknowledged)?, rest)
+            }
+            words => (next..=next, next - 1, words),
+        };
+        let speaker = option(words, "token").unwrap_or(who);
+        let owner = option(words, "owner").map(token);
+        let words: Vec<&str> = words.iter().copied().filter(|word| !word.contains('=')).collect();
+        let action = self.action(&words, owner)?;
+        let mut found = BTreeSet::new();
+        for request in requests {
+            self.requests.insert(who.to_owned(), request);
+            let call = Call {
+                session: self.session(who),
+                token: token(speaker),
+                request: RequestId(request),
+                acknowledged: RequestId(acknowledged),
+                action: action.clone(),
+            };
+            found.insert(self.ask(Command::Call(call), expected));
+        }
+        Ok(found.into_iter().collect::<Vec<_>>().join(" or "))
+    }
+
+    fn action(&self, words: &[&str], owner: Option<Token>) -> Result<Action, String> {
+        let text = |word: &&str| (*word).to_owned();
+        Ok(match words {
+            ["checkout", feature, version, seats @ ..] => {
+                let seats = seats.first().unwrap_or(&"1").parse().map_err(|_| "no number of seats")?;
+                Action::Checkout { feature: text(feature), version: text(version), seats: Seats(seats) }
+            }
+            ["checkin", handle] => Action::Checkin { handle: self.handle(handle)?, owner },
+            ["remove", handle] => Action::Remove(Removal::Handle(self.handle(handle)?)),
+            ["remove", feature, user, host, display] => Action::Remove(Removal::Holder {
+                feature: text(feature),
+                user: text(user),
+                host: text(host),
+                display: text(display),
+            }),
+            ["maintain", role, on] => {
+                Action::Maintain { role: role.parse().map_err(|_| "no such role")?, on: *on == "on" }
+            }
+            ["prefer", "nobody"] => Action::PreferMaster { role: None },
+            ["prefer", role] => {
+                Action::PreferMaster { role: Some(role.parse().map_err(|_| "no such role")?) }
+            }
+            other => return Err(format!("no such request: {other:?}")),
+        })
+    }
+
+    /// Applies the command as the next log entry; the outcome as a table writes it.
+    fn ask(&mut self, command: Command, expected: &str) -> String {
+        let index = LogIndex(self.state.last_index().0 + 1);
+        let applied = apply(&mut self.state, index, &Proposal { at: Timestamp(self.at), command });
+        self.events = applied.events;
+        match applied.answer.outcome {
+            Outcome::Installed { pools } => format!("installed {pools}"),
+            Outcome::SessionOpened { session } => format!("opened {session}"),
+            Outcome::SessionClosed { returned } => listed("closed", self.labels(&returned)),
+            Outcome::Expired { sessions } => {
+                listed("expired", sessions.iter().map(|session| self.actor(*session)))
+            }
+            Outcome::Granted { handle, .. } => {
+                // The first time a label stands in the last column, it names the new handle.
+                let label =
+                    expected.strip_prefix("granted #").filter(|label| !self.handles.contains_key(*label));
+                if let Some(label) = label.filter(|_| !self.handles.values().any(|known| *known == handle)) {
+                    self.handles.insert(label.to_owned(), handle);
+                }
+                format!("granted {}", self.label(handle))
+            }
+            Outcome::Returned { handle } => format!("returned {}", self.label(handle)),
+            Outcome::Removed { handles } => listed("removed", self.labels(&handles)),
+            Outcome::Maintained { role, on } => {
+                format!("maintained {role} {}", if on { "on" } else { "off" })
+            }
+            Outcome::Preferred { role } => format!("preferred {}", role.map_or("nobody", Role::name)),
+            Outcome::Ticked => "ticked".to_owned(),
+            Outcome::Denied(denial) => format!("no {}", self.denial(&denial)),
+        }
+    }
+
+    /// The reason's name and its facts.
+    fn denial(&self, denial: &Denial) -> String {
+        let name = format!("{denial:?}");
+        let name = name.split([' ', '{']).next().unwrap_or_default().to_owned();
+        let facts = match denial {
+            Denial::NoLicense => return name,
+            Denial::UnknownSession { session } | Denial::WrongToken { session } => self.actor(*session),
+            Denial::ForgottenRequest { request } => request.to_string(),
+            Denial::TooManyUnanswered { limit } | Denial::TooManySessions { limit } => limit.to_string(),
+            Denial::BadLicense { problems } => problems.clone(),
+            Denial::InvalidParameter { what } | Denial::NothingToRemove { what } => what.clone(),
+            Denial::BadVersion { version } => version.clone(),
+            Denial::UnknownFeature { feature } => feature.clone(),
+            Denial::VersionNotLicensed { licensed, .. } => format!("above {licensed}"),
+            Denial::NotStarted { starts, .. } => format!("until {starts}"),
+            Denial::Expired { expired, .. } => format!("after {expired}"),
+            Denial::MoreThanLicensed { requested, licensed, .. } => format!("{requested} of {licensed}"),
+            Denial::NoFreeSeats { in_use, licensed, .. } => format!("{in_use}/{licensed}"),
+            Denial::UnknownHandle { handle } | Denial::NotTheHolder { handle } => self.label(*handle),
+        };
+        format!("{name} {facts}")
+    }
+
+    fn event(&self, event: &Event) -> String {
+        match &event.kind {
+            EventKind::Out(holding) => format!("OUT {}", self.holding(holding)),
+            EventKind::In { holding, why } => format!("IN {} {why:?}", self.holding(holding)),
+            EventKind::Denied { feature, seats, user, host, denial } => {
+                format!("DENIED {feature} {seats} {user}@{host} {}", self.denial(denial))
+            }
+            EventKind::SessionOpened(session) => format!("SESSION {session}"),
+            EventKind::SessionEnded { session, expired } => {
+                format!("{} {}", if *expired { "EXPIRED" } else { "CLOSED" }, self.actor(*session))
+            }
+            EventKind::LicenseInstalled { pools } => format!("INSTALLED {pools}"),
+            EventKind::Maintenance { role, on } => {
+                format!("MAINTENANCE {role} {}", if *on { "on" } else { "off" })
+            }
+            EventKind::Preference(role) => format!("PREFERENCE {}", role.map_or("nobody", Role::name)),
+        }
+    }
+
+    fn holding(&self, holding: &Holding) -> String {
+        let Holding { handle, feature, seats, user, host } = holding;
+        format!("{} {feature} {seats} {user}@{host}", self.label(*handle))
+    }
+
+    fn pools(&self) -> String {
+        let pools = self.state.pools().map(|pool| {
+            let licensed = pool.licensed.map_or("uncounted".to_owned(), |seats| seats.to_string());
+            format!("{} {} {}/{licensed} {}", pool.feature, pool.version, pool.in_use, pool.expires)
+        });
+        pools.collect::<Vec<_>>().join(", ")
+    }
+
+    fn checkouts(&self) -> String {
+        let checkouts = self.state.checkouts().map(|checkout| {
+            let CheckoutView { handle, session, feature, licensed_version, version, seats, .. } = checkout;
+            let (handle, session) = (self.label(handle), self.actor(session));
+            format!("{handle} {session} {feature} {version} of {licensed_version} {seats}")
+        });
+        checkouts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn master(&self) -> String {
+        let kept = Role::ALL.into_iter().filter(|role| self.state.in_maintenance(*role)).map(Role::name);
+        let preferred = self.state.preferred_master().map_or("nobody", Role::name);
+        format!("{preferred}, maintenance [{}]", kept.collect::<Vec<_>>().join(" "))
+    }
+
+    fn recall(&self, who: &str, request: u64) -> String {
+        match self.state.recall(self.session(who), &token(who), RequestId(request)) {
+            Recalled::Answered(answer) => format!("answered at {}", answer.index),
+            Recalled::NotSeen => "not seen".to_owned(),
+            Recalled::Forgotten => "forgotten".to_owned(),
+            Recalled::NoSession => "no session".to_owned(),
+        }
+    }
+
+    /// The expected text, if it means the same moment.
+    fn same_moment(&self, found: Option<Timestamp>, expected: &str) -> String {
+        match found {
+            None => "none".to_owned(),
+            Some(found) if found.0 == moment(&expected.split(' ').collect::<Vec<_>>()) => expected.to_owned(),
+            Some(found) => format!("{found} ms"),
+        }
+    }
+
+    fn handle(&self, word: &str) -> Result<Handle, String> {
+        let label = word.strip_prefix('#').ok_or("a handle begins with #")?;
+        let known = self.handles.get(label).copied();
+        known.or_else(|| label.parse().ok().map(Handle)).ok_or_else(|| format!("no handle {word}"))
+    }
+
+    fn label(&self, handle: Handle) -> String {
+        let label = self.handles.iter().find(|(_, known)| **known == handle);
+        label.map_or_else(|| format!("#{handle}"), |(label, _)| format!("#{label}"))
+    }
+
+    fn labels(&self, handles: &[Handle]) -> impl Iterator<Item = String> {
+        handles.iter().map(|handle| self.label(*handle))
+    }
+
+    fn session(&self, who: &str) -> SessionId {
+        self.sessions.get(who).copied().unwrap_or(SessionId(1_000_000))
+    }
+
+    fn actor(&self, session: SessionId) -> String {
+        let actor = self.sessions.iter().find(|(_, known)| **known == session);
+        actor.map_or_else(|| "nobody".to_owned(), |(who, _)| who.clone())
+    }
+}
+
+/// The words of a request, with `x*3` written out as `xxx`.
+fn words(text: &str) -> Vec<String> {
+    let expand = |word: &str| {
+        let Some((text, count)) = word.split_once('*') else { return word.to_owned() };
+        let (start, letter) = text.split_at(text.len() - 1);
+        format!("{start}{}", letter.repeat(count.parse().unwrap()))
+    };
+    text.split_whitespace().map(expand).collect()
+}
+
+fn listed(what: &str, names: impl Iterator<Item = String>) -> String {
+    [what.to_owned()].into_iter().chain(names).collect::<Vec<_>>().join(" ")
+}
+
+fn option<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
+    words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn identity(who: &str, options: &[&str]) -> Identity {
+    let text = |name, default: String| option(options, name).map_or(default, str::to_owned);
+    Identity {
+        user: text("user", who.to_owned()),
+        host: text("host", format!("{who}-host")),
+        display: text("display", ":0".to_owned()),
+        pid: 1,
+    }
+}
+
+/// The first bytes of the name, which tell all actors apart.
+fn token(who: &str) -> Token {
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(who.bytes()) {
+        *byte = letter;
+    }
+    Token(bytes)
+}
+
+/// `dd-mmm-yyyy [hh:mm:ss.mmm]` in milliseconds since the epoch.
+fn moment(words: &[&str]) -> u64 {
+    let [date, time @ ..] = words else { panic!("no date") };
+    let date: Date = date.parse().unwrap_or_else(|error| panic!("{date}: {error}"));
+    let time: Vec<u64> =
+        time.iter().flat_map(|time| time.split([':', '.'])).map(|part| part.parse().unwrap()).collect();
+    match time.as_slice() {
+        [] => date.start_ms(),
+        [hours, minutes, seconds, ms] => {
+            date.start_ms() + ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
+        }
+        other => panic!("no time: {other:?}"),
+    }
+}

@@ -1,0 +1,142 @@
+//! How a server becomes a member of a triad: by founding it with the others, or by catching up with one that exists.
+//!
+//! ```text
+//! Unborn ──all three empty, the primary asks──▶ Founding (primary) / Member (others) ──initialized──▶ Member
+//!   └─────somebody has a history──────────────▶ Joining ──has everything the leader had──────────────▶ Member
+//! ```
+//! Only members vote. So the loss of a data directory can never make a server contradict what it once acknowledged,
+//! and no command is needed to replace a disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use licensing_core::id::{LogIndex, Role};
+use openraft::async_runtime::WatchReceiver;
+
+use crate::node::Inner;
+use crate::peer::message::{PeerReply, PeerRequest};
+use crate::standing::{Standing, TriadId};
+use crate::survey::{ANSWER_TTL, UNSETTLED_INTERVAL};
+
+/// Works on the membership of this server until it is a full one.
+pub(crate) async fn settle(inner: Arc<Inner>) {
+    let mut goal = None;
+    loop {
+        match inner.standing.read() {
+            Standing::Member { .. } => return,
+            Standing::Unborn => unborn(&inner),
+            Standing::Founding { triad_id } => founding(&inner, triad_id).await,
+            Standing::Joining { triad_id } => joining(&inner, triad_id, &mut goal),
+        }
+        tokio::time::sleep(UNSETTLED_INTERVAL).await;
+    }
+}
+
+/// Another server is about to found the triad: agree, if there is nothing to lose here.
+pub(crate) fn agree(inner: &Inner, triad_id: TriadId) -> Result<(), String> {
+    let standing = inner.standing.read();
+    if inner.has_history() {
+        return Err(format!("the {} already has a history", inner.config.role));
+    }
+    match standing {
+        Standing::Unborn | Standing::Member { .. } => change(inner, Standing::Member { triad_id }),
+        Standing::Founding { .. } => Err(format!("the {} is founding the triad itself", inner.config.role)),
+        Standing::Joining { .. } => {
+            Err(format!("the {} lost its log and must not found anew", inner.config.role))
+        }
+    }
+}
+
+fn change(inner: &Inner, standing: Standing) -> Result<(), String> {
+    inner.standing.write(&standing).map_err(|error| {
+        let why = format!("cannot write the standing of this server: {error}");
+        inner.fail(why.clone());
+        why
+    })?;
+    tracing::info!("this server is now {}", describe(&standing));
+    Ok(())
+}
+
+fn describe(standing: &Standing) -> String {
+    match standing {
+        Standing::Unborn => "waiting for the others to found the triad".to_owned(),
+        Standing::Founding { triad_id } => format!("founding triad {triad_id}"),
+        Standing::Joining { .. } => "catching up, it votes again once it has".to_owned(),
+        Standing::Member { triad_id } => format!("a full member of triad {triad_id}"),
+    }
+}
+
+fn unborn(inner: &Inner) {
+    let heard = inner.config.role.others().map(|role| inner.survey.fresh(role));
+    if let Some(elder) = heard.iter().flatten().find(|heard| heard.report.has_history) {
+        // A failed write has stopped the node.
+        let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
+        return;
+    }
+    let founder = inner.config.role == Role::Primary || inner.config.force_bootstrap;
+    let ready = heard
+        .iter()
+        .flatten()
+        .filter(|heard| matches!(heard.report.standing, Standing::Unborn | Standing::Member { .. }))
+        .count();
+    let needed = if inner.config.force_bootstrap { 1 } else { 2 };
+    if founder && ready >= needed {
+        match inner.environment.randomness.bytes() {
+            Ok(bytes) => {
+                let triad_id = TriadId(bytes[..16].try_into().unwrap_or_default());
+                let _ = change(inner, Standing::Founding { triad_id });
+            }
+            Err(error) => inner.fail(format!("cannot draw a name for the triad: {error}")),
+        }
+    }
+}
+
+async fn founding(inner: &Inner, triad_id: TriadId) {
+    let mut agreed = 0;
+    for role in inner.config.role.others() {
+        let Some(links) = inner.networks.links(role) else { continue };
+        match links.control.call(PeerRequest::Found(triad_id), ANSWER_TTL).await {
+            Ok(PeerReply::Found) => agreed += 1,
+            Ok(PeerReply::Refused(why)) if !inner.has_history() => {
+                tracing::warn!("the {role} does not agree to found the triad: {why}");
+                let elder = inner.survey.fresh(role).filter(|heard| heard.report.has_history);
+                if let Some(elder) = elder {
+                    let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!("founding waits: {error}"),
+        }
+    }
+    let needed = if inner.config.force_bootstrap { 1 } else { 2 };
+    if agreed < needed && !inner.has_history() {
+        return;
+    }
+    let members: BTreeSet<u64> = Role::ALL.into_iter().map(Role::number).collect();
+    // An error here means that it was initialized before a crash: what we want.
+    if let Err(error) = inner.raft.initialize(members).await {
+        tracing::debug!("already initialized: {error}");
+    }
+    let _ = change(inner, Standing::Member { triad_id });
+}
+
+/// Membership comes back once this server holds everything the leader held when it was readmitted: every entry this
+/// server may have acknowledged in its former life is among them, because no leader could be elected without it.
+fn joining(inner: &Inner, triad_id: Option<TriadId>, goal: &mut Option<LogIndex>) {
+    if !inner.is_readmitted() {
+        return;
+    }
+    let leader = inner.config.role.others().into_iter().filter_map(|role| inner.survey.fresh(role));
+    let Some(leader) = leader.into_iter().find(|heard| heard.report.leads) else { return };
+    let triad_id = triad_id.or(leader.report.standing.triad_id());
+    if goal.is_none() {
+        *goal = leader.report.last_log_index;
+    }
+    let applied = inner.raft.metrics().borrow_watched().last_applied.map(|id| LogIndex(id.index));
+    if let (Some(goal), Some(triad_id)) = (*goal, triad_id)
+        && applied >= Some(goal)
+    {
+        let _ = change(inner, Standing::Member { triad_id });
+    }
+}

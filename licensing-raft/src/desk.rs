@@ -1,0 +1,212 @@
+//! Where the requests of peers are answered: first the checks, then openraft, then what the answer means for us.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, stream};
+use licensing_core::id::Role;
+use openraft::async_runtime::WatchReceiver;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
+
+use crate::bootstrap;
+use crate::node::Inner;
+use crate::peer::checks::{self, Distrust};
+use crate::peer::frame::FrameError;
+use crate::peer::hello::Proven;
+use crate::peer::message::{Chunk, Envelope, PeerReply, PeerRequest};
+use crate::standing::Standing;
+use crate::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
+
+/// Requests of one connection under way at once: a peer pipelines 16 appends, a few more stay in the socket.
+const CONCURRENCY: usize = 32;
+
+/// Largest snapshot taken from a peer: what [`licensing_core::codec::SNAPSHOT_LIMIT`] would decode.
+const MAX_SNAPSHOT_BYTES: u64 = licensing_core::codec::SNAPSHOT_LIMIT as u64;
+
+/// Answers one peer connection until it ends.
+pub(crate) async fn serve<S>(inner: Arc<Inner>, proven: Proven<S>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let Proven { peer, lane, reader, mut writer } = proven;
+    let assembly = Arc::new(Mutex::new(Assembly::default()));
+    let requests = stream::unfold(reader, |mut reader| async move {
+        let request = reader.message::<Envelope<PeerRequest>>("request of a peer").await;
+        Some((request, reader))
+    });
+    // A failed read ends the stream; the requests before it are still answered.
+    let requests = requests.scan((), |(), request| {
+        if let Err(error) = &request
+            && !matches!(error, FrameError::Closed)
+        {
+            tracing::warn!(%peer, ?lane, "closing a peer connection: {error}");
+        }
+        std::future::ready(request.ok())
+    });
+    // New requests are first polled in the order of their arrival, which hands appends to openraft in order.
+    let replies = requests.map(|Envelope { id, body }| {
+        let (inner, assembly) = (inner.clone(), assembly.clone());
+        async move { Envelope { id, body: answer(&inner, peer, &assembly, body).await } }
+    });
+    let mut replies = std::pin::pin!(replies.buffer_unordered(CONCURRENCY));
+    while let Some(reply) = replies.next().await {
+        let mut next = Some(reply);
+        while let Some(reply) = next {
+            if writer.feed(Bytes::from(licensing_core::codec::to_bytes(&reply))).await.is_err() {
+                return;
+            }
+            next = replies.next().now_or_never().flatten();
+        }
+        if writer.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer(
+    inner: &Arc<Inner>,
+    peer: Role,
+    assembly: &Mutex<Assembly>,
+    request: PeerRequest,
+) -> PeerReply {
+    let answered = match request {
+        PeerRequest::Append(request) => append(inner, peer, request).await,
+        PeerRequest::Vote(request) => vote(inner, peer, request, false).await,
+        PeerRequest::PreVote(request) => vote(inner, peer, request, true).await,
+        PeerRequest::Transfer(request) => transfer(inner, peer, request).await,
+        PeerRequest::Snapshot(chunk) => snapshot(inner, peer, assembly, chunk).await,
+        PeerRequest::Survey(report) if report.role != peer => {
+            Err(distrust(peer, Distrust::Impersonation { peer, claimed: report.role.number() }))
+        }
+        PeerRequest::Survey(report) => {
+            let offset = report.clock.0 as i64 - inner.environment.clock.now().0 as i64;
+            inner.survey.note(report, offset);
+            Ok(PeerReply::Survey(inner.report()))
+        }
+        PeerRequest::Found(triad_id) => bootstrap::agree(inner, triad_id).map(|()| PeerReply::Found),
+    };
+    answered.unwrap_or_else(PeerReply::Refused)
+}
+
+fn distrust(peer: Role, why: Distrust) -> String {
+    tracing::warn!(%peer, "refused a message: {why}");
+    why.to_string()
+}
+
+fn own_term(inner: &Inner) -> u64 {
+    inner.raft.metrics().borrow_watched().current_term
+}
+
+/// A server without full membership takes entries only from a leader that knows how little it remembers.
+fn may_take_entries(inner: &Inner) -> Result<(), String> {
+    match inner.standing.read() {
+        Standing::Member { .. } | Standing::Founding { .. } => Ok(()),
+        Standing::Unborn => Err("this server does not belong to a triad yet".to_owned()),
+        Standing::Joining { .. } if inner.is_readmitted() => Ok(()),
+        Standing::Joining { .. } => Err("this server lost its log and waits to be readmitted".to_owned()),
+    }
+}
+
+async fn append(inner: &Inner, peer: Role, request: AppendRequest) -> Result<PeerReply, String> {
+    may_take_entries(inner)?;
+    checks::append(peer, &request, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    let response = inner.raft.append_entries(request).await.map_err(|error| error.to_string())?;
+    if !matches!(response, AppendResponse::HigherVote(_)) {
+        inner.sign.note();
+    }
+    Ok(PeerReply::Append(response))
+}
+
+async fn vote(inner: &Inner, peer: Role, request: VoteRequest, before: bool) -> Result<PeerReply, String> {
+    if !inner.standing.read().may_vote() {
+        return Err("this server has no memory to vote on yet".to_owned());
+    }
+    checks::vote(peer, &request.vote, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    // A lease this server had granted before it was restarted may still run: voting now could make two masters.
+    if inner.started.elapsed() < inner.config.timings.lease() && !request.leadership_transfer {
+        return Err("this server was started less than a lease ago".to_owned());
+    }
+    let candidate_last = request.last_log_id;
+    let asked = if before { inner.raft.pre_vote(request).await } else { inner.raft.vote(request).await };
+    let response = asked.map_err(|error| error.to_string())?;
+    if response.vote_granted && !before {
+        inner.sign.note();
+    }
+    let behind = !response.vote_granted && response.last_log_id > candidate_last;
+    if behind && inner.config.role == Role::Tertiary {
+        // Nobody else can lead: the candidate lacks entries this server holds. Become caretaker, bring it up to date,
+        // hand over (`pin`). openraft ignores this while a living leader's lease is valid.
+        let _ = inner.raft.trigger().elect(true).await;
+    }
+    Ok(PeerReply::Vote(response))
+}
+
+async fn transfer(inner: &Inner, peer: Role, request: TransferRequest) -> Result<PeerReply, String> {
+    checks::transfer(peer, &request, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    if *request.to_node_id() == inner.config.role.number() && inner.is_leaving() {
+        return Err("this server is stopping".to_owned());
+    }
+    let response = inner.raft.handle_transfer_leader(request).await.map_err(|error| error.to_string())?;
+    inner.sign.note();
+    Ok(PeerReply::Transfer(response))
+}
+
+/// A snapshot on its way in.
+#[derive(Default)]
+struct Assembly {
+    total: u64,
+    checksum: u32,
+    state: BytesMut,
+}
+
+impl Assembly {
+    /// Adds a chunk; gives the whole state with the last one.
+    fn add(&mut self, chunk: &Chunk) -> Result<Option<Bytes>, String> {
+        if chunk.offset == 0 {
+            *self = Assembly { total: chunk.total, checksum: chunk.checksum, state: BytesMut::new() };
+        }
+        let fits = chunk.total == self.total
+            && chunk.checksum == self.checksum
+            && chunk.offset == self.state.len() as u64
+            && chunk.offset + chunk.bytes.len() as u64 <= self.total
+            && self.total <= MAX_SNAPSHOT_BYTES;
+        if !fits {
+            *self = Assembly::default();
+            return Err("the snapshot chunk does not follow the one before it".to_owned());
+        }
+        self.state.extend_from_slice(&chunk.bytes);
+        if (self.state.len() as u64) < self.total {
+            return Ok(None);
+        }
+        let state = std::mem::take(self).state.freeze();
+        if crc32c::crc32c(&state) != chunk.checksum {
+            return Err("the checksum of the snapshot is wrong".to_owned());
+        }
+        Ok(Some(state))
+    }
+}
+
+async fn snapshot(
+    inner: &Inner,
+    peer: Role,
+    assembly: &Mutex<Assembly>,
+    chunk: Chunk,
+) -> Result<PeerReply, String> {
+    may_take_entries(inner)?;
+    checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    inner.sign.note();
+    let Some(state) = assembly.lock().await.add(&chunk)? else { return Ok(PeerReply::Snapshot(None)) };
+    // What does not decode must not reach openraft: a failed installation would stop this node.
+    let checked = state.clone();
+    crate::runtime::off_thread(move || licensing_core::state::State::from_bytes(&checked).map(drop))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+    let index = chunk.meta.last_log_id.map(|id| id.index);
+    tracing::info!(%peer, ?index, bytes = state.len(), "installing a snapshot");
+    let snapshot = Snapshot { meta: chunk.meta, snapshot: state };
+    let response =
+        inner.raft.install_full_snapshot(chunk.vote, snapshot).await.map_err(|error| error.to_string())?;
+    Ok(PeerReply::Snapshot(Some(response.vote)))
+}

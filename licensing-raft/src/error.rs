@@ -1,0 +1,145 @@
+//! What can go wrong, one small enum per operation. Each message names the thing, what was done with it, and what to
+//! do now.
+
+use std::io;
+use std::path::PathBuf;
+
+use licensing_core::id::Role;
+
+/// A configuration that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The license file is not for a triad.
+    #[error("the license file has {servers} SERVER lines, a triad needs exactly three")]
+    NotATriad {
+        /// How many there are.
+        servers: usize,
+    },
+    /// A SERVER line of a triad has no port.
+    #[error("line {line}: SERVER {host} has no port, each server of a triad needs one")]
+    NoPort {
+        /// Its host.
+        host: String,
+        /// Its line in the file.
+        line: u32,
+    },
+    /// The timings contradict each other.
+    #[error("a lease of {lease_ms} ms must be at least three heartbeats of {heartbeat_ms} ms")]
+    Timings {
+        /// As configured.
+        heartbeat_ms: u64,
+        /// As configured.
+        lease_ms: u64,
+    },
+    /// Sessions would end before a failover is over.
+    #[error("a session grace of {grace_ms} ms must be at least two leases of {lease_ms} ms")]
+    Grace {
+        /// As configured.
+        grace_ms: u64,
+        /// As configured.
+        lease_ms: u64,
+    },
+    /// The tertiary cannot found a triad: it can never be master.
+    #[error("the tertiary cannot force the bootstrap, start the primary or the secondary with it")]
+    ForcedByTertiary,
+    /// Not a key.
+    #[error("a peer key is 64 hex digits, this text has {length} characters")]
+    PeerKey {
+        /// Characters found.
+        length: usize,
+    },
+    /// The operating system gives no random bytes.
+    #[error("cannot read random bytes from the operating system: {0}")]
+    Randomness(String),
+}
+
+/// A node that did not start. Nothing was changed on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// See [`ConfigError`].
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The directory cannot be used.
+    #[error("data directory {}: {problem}", path.display())]
+    DataDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// Why not, and what to do.
+        problem: String,
+    },
+    /// The directory belongs to another server.
+    #[error(
+        "data directory {} belongs to the {found_role} of triad `{found_triad}`, this is the {own_role} of \
+         `{own_triad}`: give the right directory, or an empty one",
+        path.display()
+    )]
+    ForeignDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// Whose it is.
+        found_role: String,
+        /// Of which triad.
+        found_triad: String,
+        /// Who wanted it.
+        own_role: Role,
+        /// Of which triad.
+        own_triad: String,
+    },
+    /// The directory was written by a newer program.
+    #[error(
+        "data directory {} has format {found}, this program knows formats up to {known}: upgrade this server",
+        path.display()
+    )]
+    NewerFormat {
+        /// Which one.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// The disk failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The replication engine did not start.
+    #[error("cannot start replication: {0}")]
+    Engine(String),
+}
+
+/// A proposal without a definite answer. Only [`ProposeError::Unknown`] leaves open whether it happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Nothing was done: this server is not the master.
+    #[error("this server is not the master, {}", match master { Some(role) => format!("the {role} is"), None => "and none is known".to_owned() })]
+    NotMaster {
+        /// Who is, if known.
+        master: Option<Role>,
+    },
+    /// Nothing was done: too many proposals are under way.
+    #[error("too many requests are under way, try again in {retry_after_ms} ms")]
+    Busy {
+        /// When to try again.
+        retry_after_ms: u64,
+    },
+    /// Nothing was done: the command is too large for an entry of the log.
+    #[error("a command of {bytes} bytes is too large, the limit is {limit} bytes")]
+    TooLarge {
+        /// Encoded size.
+        bytes: usize,
+        /// Largest accepted.
+        limit: usize,
+    },
+    /// It may or may not have happened; ask again with the same request number.
+    #[error("unknown whether it was done: {0}")]
+    Unknown(String),
+    /// The node has stopped.
+    #[error("the node has stopped: {0}")]
+    Stopped(String),
+}

@@ -1,0 +1,165 @@
+//! The replicated state as openraft sees it: committed entries go into `licensing_core::apply`, answers and events come
+//! out. Holds no rules and knows no clock; keeps the state and the index it was reached at together, always.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use licensing_core::command::Proposal;
+use licensing_core::event::Event;
+use licensing_core::id::LogIndex;
+use licensing_core::outcome::Answer;
+use licensing_core::state::State;
+use openraft::entry::RaftEntry;
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend};
+use tokio::sync::broadcast;
+
+use crate::runtime::off_thread;
+use crate::store::shelf::SnapshotShelf;
+use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
+
+/// Events kept for a listener that is slower than the triad; one that falls further behind is told how many it missed.
+const EVENT_BACKLOG: usize = 16_384;
+
+/// The state of one server; clones share it.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    inner: Arc<RwLock<Inner>>,
+    shelf: Arc<dyn SnapshotShelf>,
+    events: broadcast::Sender<Event>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: State,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+    /// Log id of the snapshot on the shelf.
+    shelved: Option<LogId>,
+}
+
+impl Machine {
+    pub(crate) fn new(shelf: Arc<dyn SnapshotShelf>) -> Machine {
+        let (events, _) = broadcast::channel(EVENT_BACKLOG);
+        Machine { inner: Arc::default(), shelf, events }
+    }
+
+    /// What has been applied here: a cheap copy that later entries do not change.
+    pub(crate) fn state(&self) -> State {
+        self.read().state.clone()
+    }
+
+    /// Looks at what has been applied here, without a copy. `look` must be short: it holds up `apply`.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.read().state)
+    }
+
+    /// Everything that happens from now on.
+    pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply_one(&self, entry: Entry) -> io::Result<Option<Answer>> {
+        let log_id = entry.log_id();
+        let mut inner = self.write();
+        let applied = match entry.payload {
+            EntryPayload::Blank => None,
+            EntryPayload::Membership(membership) => {
+                inner.membership = StoredMembership::new(Some(log_id), membership);
+                None
+            }
+            EntryPayload::Normal(payload) => {
+                let proposal = Proposal::from_bytes(&payload.0).map_err(|error| {
+                    io::Error::other(format!("entry {} of the log cannot be applied: {error}", log_id.index))
+                })?;
+                Some(inner.state.apply(LogIndex(log_id.index), &proposal))
+            }
+        };
+        inner.applied = Some(log_id);
+        drop(inner);
+        let Some(applied) = applied else { return Ok(None) };
+        for event in applied.events {
+            // No listener is no error.
+            let _ = self.events.send(event);
+        }
+        Ok(Some(applied.answer))
+    }
+}
+
+impl RaftStateMachine<Types> for Machine {
+    type SnapshotData = Bytes;
+    type SnapshotBuilder = Machine;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let inner = self.read();
+        Ok((inner.applied, inner.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let answer = self.apply_one(entry)?;
+            if let Some(responder) = responder {
+                responder.send(answer);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Machine {
+        self.clone()
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Bytes) -> Result<(), io::Error> {
+        let bytes = snapshot.clone();
+        let state = off_thread(move || State::from_bytes(&bytes)).await?.map_err(io::Error::other)?;
+        if self.read().shelved != meta.last_log_id || meta.last_log_id.is_none() {
+            self.shelf.save(meta.clone(), snapshot).await?;
+        }
+        let mut inner = self.write();
+        *inner = Inner {
+            state,
+            applied: meta.last_log_id,
+            membership: meta.last_membership.clone(),
+            shelved: meta.last_log_id,
+        };
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        let loaded = self.shelf.load().await?;
+        Ok(loaded.map(|(meta, snapshot)| {
+            self.write().shelved = meta.last_log_id;
+            Snapshot { meta, snapshot }
+        }))
+    }
+}
+
+impl RaftSnapshotBuilder<Types> for Machine {
+    type SnapshotData = Bytes;
+
+    /// Encodes a cheap copy of the state on another thread: `apply` goes on meanwhile.
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let (state, meta) = {
+            let inner = self.read();
+            let meta = SnapshotMeta { last_log_id: inner.applied, last_membership: inner.membership.clone() };
+            (inner.state.clone(), meta)
+        };
+        let snapshot = off_thread(move || Bytes::from(state.to_bytes())).await?;
+        self.shelf.save(meta.clone(), snapshot.clone()).await?;
+        self.write().shelved = meta.last_log_id;
+        Ok(Snapshot { meta, snapshot })
+    }
+}

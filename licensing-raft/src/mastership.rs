@@ -1,0 +1,89 @@
+//! Who may serve, as one server sees it.
+//!
+//! "Leader" is not "may serve": a leader that has lost its quorum does not know it, and one that is handing over has
+//! already stopped. A server serves when it leads, is not the tertiary, is not handing over, has applied an entry of
+//! its own term, and a quorum has answered it within the lease minus a margin.
+
+use std::sync::Arc;
+
+use licensing_core::id::Role;
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant as _, RaftMetrics};
+use tokio::sync::watch;
+
+use crate::node::Inner;
+use crate::types::Types;
+
+/// Between two looks at the lease: how late a lost quorum is noticed, on top of the margin that pays for it.
+const LEASE_POLL: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// Who may serve, as one server sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mastership {
+    /// Role of the server that sees it so.
+    pub own_role: Role,
+    /// The master, if one is known.
+    pub master: Option<Role>,
+    /// Whether this server may serve now. Implies `master == Some(own_role)`.
+    pub serving: bool,
+    /// Whether a quorum is in reach, as far as this server can know.
+    pub quorum: bool,
+}
+
+impl Mastership {
+    pub(crate) fn unknown(own_role: Role) -> Mastership {
+        Mastership { own_role, master: None, serving: false, quorum: false }
+    }
+}
+
+/// Keeps the watched mastership true until the node ends.
+pub(crate) async fn publish(inner: Arc<Inner>, sender: watch::Sender<Mastership>) {
+    let mut metrics = inner.raft.metrics();
+    loop {
+        let now = judge(&inner, &metrics.borrow_watched());
+        sender.send_if_modified(|last| {
+            let changed = *last != now;
+            if changed && (last.master, last.serving) != (now.master, now.serving) {
+                match now.master {
+                    Some(role) if now.serving => tracing::info!("this server is master ({role})"),
+                    Some(role) => tracing::info!("the master is the {role}"),
+                    None => tracing::info!("there is no master in sight"),
+                }
+            }
+            *last = now;
+            changed
+        });
+        tokio::select! {
+            biased;
+            changed = metrics.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LEASE_POLL) => {}
+        }
+    }
+}
+
+fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {
+    let own_role = inner.config.role;
+    let timings = &inner.config.timings;
+    if metrics.running_state.is_err() {
+        return Mastership::unknown(own_role);
+    }
+    if metrics.state == ServerState::Leader {
+        let quorum = metrics
+            .last_quorum_acked
+            .is_some_and(|acked| acked.elapsed() < timings.lease().saturating_sub(timings.lease_margin()));
+        let settled = metrics
+            .last_applied
+            .is_some_and(|applied| **applied.committed_leader_id() == metrics.current_term);
+        let serving = own_role.may_serve() && quorum && settled && !inner.is_handing_over();
+        return Mastership { own_role, master: serving.then_some(own_role), serving, quorum };
+    }
+    let hears_leader = inner.sign.elapsed() < timings.lease();
+    let leader = metrics.current_leader.and_then(Role::from_number).filter(|_| hears_leader);
+    Mastership {
+        own_role,
+        master: leader.filter(|role| role.may_serve() && *role != own_role),
+        serving: false,
+        quorum: leader.is_some(),
+    }
+}

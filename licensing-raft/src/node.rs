@@ -1,0 +1,655 @@
+//! One server of a triad: the whole public face of this crate.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use licensing_core::command::{Command, Proposal};
+use licensing_core::event::Event;
+use licensing_core::id::{LogIndex, Role, SessionId, Timestamp};
+use licensing_core::outcome::Answer;
+use licensing_core::state::State;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{ClientWriteError, RaftError};
+use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::campaign::LeaderSign;
+use crate::config::NodeConfig;
+use crate::environment::Environment;
+use crate::error::{ProposeError, StartError};
+use crate::expiry::SignsOfLife;
+use crate::machine::Machine;
+use crate::mastership::Mastership;
+use crate::peer::hello::{HELLO_TIMEOUT, Introduction};
+use crate::peer::link::{Link, Route};
+use crate::peer::message::{Lane, PeerReply, PeerRequest, Report};
+use crate::peer::network::{PeerLinks, PeerNetworks};
+use crate::runtime::NodeTasks;
+use crate::standing::{Standing, StandingKeeper};
+use crate::store::Store;
+use crate::store::log::LogStore;
+use crate::survey::{ANSWER_TTL, CLOCK_TOLERANCE_MS, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
+use crate::types::{Payload, Raft};
+use crate::{bootstrap, campaign, desk, expiry, mastership, pin};
+
+/// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
+/// that a waiting one is answered within its deadline.
+const MAX_PROPOSALS: usize = 8192;
+/// What a refused client is told to wait.
+const BUSY_RETRY_MS: u64 = 20;
+/// Peer connections served at once: three lanes from each of two peers, and as many again that are being replaced.
+const MAX_PEER_CONNECTIONS: usize = 16;
+/// Largest encoded proposal: a license file of 1 MiB is refused long before.
+const MAX_PROPOSAL_BYTES: usize = 1 << 20;
+/// Boots of peers that are remembered as readmitted.
+const READMITTED: usize = 8;
+
+/// One server of a triad. Clones share it; it runs until [`Node::stop`].
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: NodeConfig,
+    pub(crate) environment: Environment,
+    pub(crate) raft: Raft,
+    pub(crate) machine: Machine,
+    pub(crate) standing: Arc<dyn StandingKeeper>,
+    pub(crate) networks: PeerNetworks,
+    pub(crate) survey: Survey,
+    pub(crate) sign: LeaderSign,
+    pub(crate) signs_of_life: SignsOfLife,
+    pub(crate) mastership: watch::Sender<Mastership>,
+    pub(crate) started: Instant,
+    log: LogStore,
+    boot: [u8; 16],
+    introduction: Introduction,
+    troubles: [Arc<Mutex<Option<String>>>; 3],
+    remarks: Vec<String>,
+    /// Stopping: still answers its peers, takes no mastership and no proposals.
+    leaving: AtomicBool,
+    /// Answers nobody any more.
+    stopped: AtomicBool,
+    handovers: AtomicU32,
+    readmitted: Mutex<Vec<[u8; 16]>>,
+    failure: watch::Sender<Option<String>>,
+    proposals: Semaphore,
+    peer_connections: Arc<Semaphore>,
+    tasks: NodeTasks,
+    /// Tasks that answer peers: they end before openraft does.
+    connections: NodeTasks,
+}
+
+/// What one server knows of a server of its triad (itself included).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerHealth {
+    /// Which server.
+    pub role: Role,
+    /// Whether it was heard lately.
+    pub up: bool,
+    /// Version of its program; empty when it was never heard.
+    pub version: String,
+    /// What it has applied.
+    pub applied_index: Option<LogIndex>,
+    /// How many entries it is behind the newest anybody has.
+    pub log_lag: Option<u64>,
+    /// What an administrator should know about it.
+    pub remark: Option<String>,
+}
+
+impl Node {
+    /// Opens the store and joins the peers in the background. Returns as soon as the node runs; watch
+    /// [`Node::mastership`] for a master.
+    ///
+    /// Fails when the configuration cannot work or the data directory cannot be used.
+    pub async fn start(config: NodeConfig) -> Result<Node, StartError> {
+        Node::start_in(config, Environment::default()).await
+    }
+
+    /// [`Node::start`] with other clocks, randomness or network than this host's.
+    pub async fn start_in(config: NodeConfig, environment: Environment) -> Result<Node, StartError> {
+        config.check()?;
+        let (failure, _) = watch::channel(None);
+        let reported = failure.clone();
+        let opening = config.clone();
+        let store = crate::runtime::off_thread(move || {
+            Store::open(&opening, move |why| drop(reported.send_replace(Some(why))))
+        });
+        let store = store.await.map_err(|error| StartError::Engine(error.to_string()))??;
+        let tasks = NodeTasks::default();
+        let run = assemble(config, environment, store, failure, tasks.clone());
+        let inner = tasks.scope(run).await?;
+        Ok(Node { inner })
+    }
+
+    /// Asks the triad for a decision. Returns its answer once it is on the disks of a quorum.
+    ///
+    /// Fails without a definite answer; see [`ProposeError`] for which failures leave it open. Asking again is safe for
+    /// every [`Command`]: a resent one gets its first answer.
+    pub async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
+        self.inner.propose(command).await
+    }
+
+    /// The state as of now: everything acknowledged before the call is in it. Only the master can tell.
+    pub async fn read(&self) -> Result<State, ProposeError> {
+        let inner = &self.inner;
+        inner.ensure_serving()?;
+        let ready = async {
+            let linearizer = inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.ok()?;
+            linearizer.await_ready(&inner.raft).await.ok()
+        };
+        match timeout(inner.deadline(), ready).await {
+            Ok(Some(_)) => Ok(inner.machine.state()),
+            Ok(None) | Err(_) => Err(ProposeError::NotMaster { master: inner.other_master() }),
+        }
+    }
+
+    /// What this server has applied: a cheap copy, possibly behind the master.
+    pub fn state(&self) -> State {
+        self.inner.machine.state()
+    }
+
+    /// A look at what this server has applied, without a copy. `look` must be short: it holds up everything else.
+    pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.inner.machine.look(look)
+    }
+
+    /// A sign of life of a session: its grace begins anew.
+    pub fn touch(&self, session: SessionId) {
+        self.inner.signs_of_life.note(session);
+    }
+
+    /// Who may serve, kept up to date.
+    pub fn mastership(&self) -> watch::Receiver<Mastership> {
+        self.inner.mastership.subscribe()
+    }
+
+    /// Everything that happens from now on, in the order of the log.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.inner.machine.events()
+    }
+
+    /// `Some(why)` once the node has stopped by itself, after a storage error for instance. It does not recover.
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.inner.failure.subscribe()
+    }
+
+    /// What is known of the three servers, in order.
+    pub fn servers(&self) -> [ServerHealth; 3] {
+        Role::ALL.map(|role| self.inner.health(role))
+    }
+
+    /// What an administrator should know, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let inner = &self.inner;
+        let mut warnings = inner.remarks.clone();
+        warnings.extend(inner.failure.borrow().clone());
+        if inner.config.peer_key.is_none() {
+            warnings.push("peers are not authenticated: no peer key is configured".to_owned());
+        }
+        warnings
+    }
+
+    /// Serves a connection that began with [`crate::PEER_PREAMBLE`], which has been read.
+    pub fn accept_peer<S>(&self, stream: S, from: String)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let inner = self.inner.clone();
+        if inner.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(permit) = inner.peer_connections.clone().try_acquire_owned() else {
+            tracing::warn!(%from, "closing a peer connection: {MAX_PEER_CONNECTIONS} are open already");
+            return;
+        };
+        let connections = inner.connections.clone();
+        connections.spawn(async move {
+            let _permit = permit;
+            let triad_id = inner.standing.read().triad_id();
+            let nonce = match inner.environment.randomness.bytes() {
+                Ok(nonce) => nonce,
+                Err(error) => return tracing::error!("no randomness for a peer's hello: {error}"),
+            };
+            match timeout(HELLO_TIMEOUT, inner.introduction.accept(stream, triad_id, nonce)).await {
+                Ok(Ok(proven)) => desk::serve(inner, proven).await,
+                Ok(Err(error)) => tracing::warn!(%from, "refused a peer: {error}"),
+                Err(_) => tracing::warn!(%from, "refused a peer: it did not finish its hello"),
+            }
+        });
+    }
+
+    /// Stops the node. With `hand_over` a master gives its mastership to the best other server first.
+    pub async fn stop(&self, hand_over: bool) {
+        let inner = &self.inner;
+        inner.leaving.store(true, Ordering::SeqCst);
+        if hand_over {
+            // The others learn first that this server leaves, so that nobody hands the mastership back to it.
+            for role in inner.config.role.others() {
+                ask(inner, role).await;
+            }
+            if let Some(target) = pin::successor(inner) {
+                pin::hand_over(inner, target).await;
+            }
+        }
+        // What is left to say goes with the tasks; an unfinished proposal is unknown to its caller.
+        inner.stopped.store(true, Ordering::SeqCst);
+        inner.connections.abort_all();
+        let _ = inner.raft.shutdown().await;
+        inner.mastership.send_replace(Mastership::unknown(inner.config.role));
+        inner.tasks.abort_all();
+        let log = inner.log.clone();
+        if let Err(error) = crate::runtime::off_thread(move || log.close()).await {
+            tracing::error!("the log was not closed cleanly: {error}");
+        }
+    }
+}
+
+async fn assemble(
+    config: NodeConfig,
+    environment: Environment,
+    store: Store,
+    failure: watch::Sender<Option<String>>,
+    tasks: NodeTasks,
+) -> Result<Arc<Inner>, StartError> {
+    let introduction = Introduction {
+        role: config.role,
+        triad: config.triad.clone(),
+        rules: rules(&config),
+        key: config.peer_key.clone(),
+    };
+    let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
+    let links = Role::ALL.map(|target| {
+        (target != config.role).then(|| {
+            let route = Route {
+                target,
+                address: config.servers[target.place()].clone(),
+                introduction: introduction.clone(),
+                standing: store.standing.clone(),
+                environment: environment.clone(),
+                trouble: troubles[target.place()].clone(),
+            };
+            PeerLinks {
+                log: Link::start(route.clone(), Lane::Log, &tasks),
+                control: Link::start(route.clone(), Lane::Control, &tasks),
+                snapshot: Link::start(route, Lane::Snapshot, &tasks),
+            }
+        })
+    });
+    let append_ttl =
+        config.timings.lease().min(Duration::from_millis(150)).max(config.timings.heartbeat() * 2);
+    let networks = PeerNetworks { links, append_ttl };
+    let machine = Machine::new(store.shelf.clone());
+    let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
+    let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
+    let raft_config = Arc::new(raft_config(&config).validate().map_err(|error| engine(&error))?);
+    let raft =
+        Raft::new(config.role.number(), raft_config, networks.clone(), store.log.clone(), machine.clone())
+            .await
+            .map_err(|error| engine(&error))?;
+    for remark in &store.remarks {
+        tracing::error!("{remark}");
+    }
+    let (mastership, _) = watch::channel(Mastership::unknown(config.role));
+    let inner = Arc::new(Inner {
+        raft,
+        machine,
+        standing: store.standing,
+        networks,
+        survey: Survey::default(),
+        sign: LeaderSign::new(),
+        signs_of_life: SignsOfLife::default(),
+        mastership,
+        started: Instant::now(),
+        log: store.log,
+        boot: boot[..16].try_into().unwrap_or_default(),
+        introduction,
+        troubles,
+        remarks: store.remarks,
+        leaving: AtomicBool::new(false),
+        stopped: AtomicBool::new(false),
+        handovers: AtomicU32::new(0),
+        readmitted: Mutex::default(),
+        failure,
+        proposals: Semaphore::new(MAX_PROPOSALS),
+        peer_connections: Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS)),
+        tasks,
+        connections: NodeTasks::default(),
+        config,
+        environment,
+    });
+    for role in inner.config.role.others() {
+        inner.tasks.spawn(survey(inner.clone(), role));
+    }
+    inner.tasks.spawn(bootstrap::settle(inner.clone()));
+    inner.tasks.spawn(campaign::campaign(inner.clone()));
+    inner.tasks.spawn(pin::pin(inner.clone()));
+    inner.tasks.spawn(expiry::watch(inner.clone()));
+    inner.tasks.spawn(mastership::publish(inner.clone(), inner.mastership.clone()));
+    inner.tasks.spawn(watch_core(inner.clone()));
+    Ok(inner)
+}
+
+/// What all three must do alike, in words that can stand in an error.
+fn rules(config: &NodeConfig) -> String {
+    let pinned = if config.primary_is_master { "PRIMARY_IS_MASTER" } else { "no PRIMARY_IS_MASTER" };
+    format!("{pinned}, heartbeat {} ms, lease {} ms", config.timings.heartbeat_ms, config.timings.lease_ms)
+}
+
+/// openraft's settings; why each is what it is stands in ADR 0005.
+fn raft_config(config: &NodeConfig) -> Config {
+    let timings = &config.timings;
+    Config {
+        cluster_name: "triad".to_owned(),
+        heartbeat_interval: timings.heartbeat_ms,
+        election_timeout_min: (timings.heartbeat_ms * 2).min(timings.lease_ms - 1),
+        election_timeout_max: timings.lease_ms,
+        enable_elect: false,
+        enable_pre_vote: Some(true),
+        enable_leader_restore: Some(false),
+        backoff: "20ms 40ms 60ms 80ms 100ms 120ms 140ms 160ms 180ms 200ms".to_owned(),
+        broadcast_submitted_on_append: Some(true),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(config.snapshot_every),
+        max_in_snapshot_log_to_keep: 1000,
+        replication_lag_threshold: config.snapshot_every * 2,
+        ..Config::default()
+    }
+}
+
+/// Asks a peer what it knows, again and again.
+async fn survey(inner: Arc<Inner>, role: Role) {
+    loop {
+        ask(&inner, role).await;
+        let settled = inner.standing.read().may_vote()
+            && inner.survey.fresh(role).is_none_or(|heard| heard.report.standing.may_vote());
+        tokio::time::sleep(if settled { SETTLED_INTERVAL } else { UNSETTLED_INTERVAL }).await;
+    }
+}
+
+async fn ask(inner: &Inner, role: Role) {
+    let Some(links) = inner.networks.links(role) else { return };
+    let asked_at = inner.environment.clock.now();
+    let reply = links.control.call(PeerRequest::Survey(inner.report()), ANSWER_TTL).await;
+    if let Ok(PeerReply::Survey(report)) = reply
+        && report.role == role
+    {
+        // The peer read its clock about half-way between question and answer.
+        let answered_at = inner.environment.clock.now();
+        let between = (asked_at.0 / 2 + answered_at.0 / 2) as i64;
+        let offset = report.clock.0 as i64 - between;
+        inner.survey.note(report, offset);
+    }
+}
+
+/// Notices when openraft has stopped by itself: its metrics may go on saying that all is well.
+async fn watch_core(inner: Arc<Inner>) {
+    loop {
+        tokio::time::sleep(SETTLED_INTERVAL).await;
+        if inner.is_leaving() {
+            return;
+        }
+        if let Err(fatal) = inner.raft.with_raft_state(|_| ()).await {
+            return inner.fail(format!("replication has stopped: {fatal}"));
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Stops serving for good and says why. The first reason stays.
+    pub(crate) fn fail(&self, why: String) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            if first {
+                tracing::error!("{why}");
+                *failure = Some(why);
+            }
+            first
+        });
+    }
+
+    pub(crate) fn is_handing_over(&self) -> bool {
+        self.handovers.load(Ordering::SeqCst) > 0
+    }
+
+    pub(crate) fn begin_handover(&self) -> HandoverGuard<'_> {
+        self.handovers.fetch_add(1, Ordering::SeqCst);
+        HandoverGuard(self)
+    }
+
+    pub(crate) fn has_history(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.last_log_index.is_some() || metrics.current_term > 0
+    }
+
+    pub(crate) fn readmit(&self, boot: [u8; 16]) {
+        let mut readmitted = self.readmitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if readmitted.len() == READMITTED {
+            readmitted.remove(0);
+        }
+        readmitted.push(boot);
+    }
+
+    pub(crate) fn has_readmitted(&self, boot: [u8; 16]) -> bool {
+        self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).contains(&boot)
+    }
+
+    /// Whether a leader that is there knows how little this server remembers.
+    pub(crate) fn is_readmitted(&self) -> bool {
+        self.config
+            .role
+            .others()
+            .into_iter()
+            .filter_map(|role| self.survey.fresh(role))
+            .any(|heard| heard.report.leads && heard.report.readmitted.contains(&self.boot))
+    }
+
+    pub(crate) fn triad_time(&self) -> Timestamp {
+        let state_clock = self.machine.look(State::clock);
+        self.survey.triad_time(self.environment.clock.now(), state_clock)
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        Report {
+            role: self.config.role,
+            boot: self.boot,
+            standing: self.standing.read(),
+            has_history: metrics.last_log_index.is_some() || metrics.current_term > 0,
+            leads: metrics.state == ServerState::Leader,
+            last_log_index: metrics.last_log_index.map(LogIndex),
+            applied_index: metrics.last_applied.map(|id| LogIndex(id.index)),
+            clock: self.environment.clock.now(),
+            leaving: self.is_leaving(),
+            software_version: self.config.software_version.clone(),
+            license_fingerprint: self.config.license_fingerprint.clone(),
+            readmitted: self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// How long a proposal may wait: it outlives a failover, not a client's patience.
+    fn deadline(&self) -> Duration {
+        self.config.timings.lease() * 2
+    }
+
+    pub(crate) fn other_master(&self) -> Option<Role> {
+        self.mastership.borrow().master.filter(|role| *role != self.config.role)
+    }
+
+    fn ensure_serving(&self) -> Result<(), ProposeError> {
+        if let Some(why) = &*self.failure.borrow() {
+            return Err(ProposeError::Stopped(why.clone()));
+        }
+        if self.is_leaving() {
+            return Err(ProposeError::NotMaster { master: self.other_master() });
+        }
+        match *self.mastership.borrow() {
+            Mastership { serving: true, .. } => Ok(()),
+            Mastership { master, .. } => Err(ProposeError::NotMaster { master }),
+        }
+    }
+
+    /// Proposes, and waits out a handover or a lease that is being renewed: those take milliseconds.
+    pub(crate) async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
+        let Ok(_permit) = self.proposals.try_acquire() else {
+            return Err(ProposeError::Busy { retry_after_ms: BUSY_RETRY_MS });
+        };
+        let deadline = Instant::now() + self.deadline();
+        loop {
+            let refused = match self.ensure_serving() {
+                Ok(()) => match self.write(command.clone(), deadline).await {
+                    Err(refused @ ProposeError::NotMaster { .. }) => refused,
+                    definite => return definite,
+                },
+                Err(refused @ ProposeError::NotMaster { .. }) => refused,
+                Err(stopped) => return Err(stopped),
+            };
+            if !self.may_lead_soon() || !self.wait_to_serve(deadline).await {
+                return Err(ProposeError::NotMaster { master: self.other_master().or(master_of(&refused)) });
+            }
+        }
+    }
+
+    /// One try, for proposals that are judged anew instead of repeated.
+    pub(crate) async fn propose_once(&self, command: Command) -> Result<Answer, ProposeError> {
+        self.ensure_serving()?;
+        self.write(command, Instant::now() + self.deadline()).await
+    }
+
+    async fn write(&self, command: Command, deadline: Instant) -> Result<Answer, ProposeError> {
+        let bytes = Proposal { at: self.triad_time(), command }.to_bytes();
+        if bytes.len() > MAX_PROPOSAL_BYTES {
+            let length = bytes.len();
+            return Err(ProposeError::TooLarge { bytes: length, limit: MAX_PROPOSAL_BYTES });
+        }
+        let written = timeout_at(deadline, self.raft.client_write(Payload(bytes.into()))).await;
+        match written {
+            Ok(Ok(response)) => response
+                .data
+                .ok_or_else(|| ProposeError::Unknown("the entry was applied without an answer".to_owned())),
+            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => {
+                Err(ProposeError::NotMaster { master: forward.leader_id.and_then(Role::from_number) })
+            }
+            Ok(Err(RaftError::APIError(error))) => Err(ProposeError::Unknown(error.to_string())),
+            Ok(Err(RaftError::Fatal(fatal))) => Err(ProposeError::Stopped(fatal.to_string())),
+            Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
+        }
+    }
+
+    /// Whether this server leads, or is handing over, so that waiting a moment makes sense.
+    fn may_lead_soon(&self) -> bool {
+        let leads = self.raft.metrics().borrow_watched().state == ServerState::Leader;
+        self.config.role.may_serve() && !self.is_leaving() && (leads || self.is_handing_over())
+    }
+
+    /// Waits until this server serves or somebody else does. `false` when the deadline has passed or another serves.
+    async fn wait_to_serve(&self, deadline: Instant) -> bool {
+        let own = self.config.role;
+        let mut mastership = self.mastership.subscribe();
+        let settled =
+            mastership.wait_for(|now| now.serving || now.master.is_some_and(|master| master != own));
+        let serving = matches!(timeout_at(deadline, settled).await, Ok(Ok(now)) if now.serving);
+        // openraft may refuse a moment longer than the watched mastership says: do not spin.
+        if serving {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        serving && Instant::now() < deadline
+    }
+
+    fn health(&self, role: Role) -> ServerHealth {
+        let own = self.report();
+        let newest = self.survey.newest_index().max(own.last_log_index);
+        let lag =
+            |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
+        if role == self.config.role {
+            let version = self.config.software_version.clone();
+            let remark = standing_remark(&own.standing);
+            let applied_index = own.applied_index;
+            return ServerHealth {
+                role,
+                up: true,
+                version,
+                applied_index,
+                log_lag: lag(applied_index),
+                remark,
+            };
+        }
+        let trouble = self.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(heard) = self.survey.of(role) else {
+            let version = String::new();
+            return ServerHealth {
+                role,
+                up: false,
+                version,
+                applied_index: None,
+                log_lag: None,
+                remark: trouble,
+            };
+        };
+        let up = heard.is_fresh();
+        let report = heard.report;
+        let remark = if up {
+            self.peer_remark(&report, heard.clock_offset_ms)
+        } else {
+            trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
+        };
+        ServerHealth {
+            role,
+            up,
+            version: report.software_version,
+            applied_index: report.applied_index,
+            log_lag: lag(report.applied_index),
+            remark,
+        }
+    }
+
+    fn peer_remark(&self, report: &Report, clock_offset_ms: i64) -> Option<String> {
+        let mut remarks = Vec::new();
+        remarks.extend(standing_remark(&report.standing));
+        if report.leaving {
+            remarks.push("stopping".to_owned());
+        }
+        if report.license_fingerprint != self.config.license_fingerprint {
+            remarks.push(format!("its license file differs from that of the {}", self.config.role));
+        }
+        if clock_offset_ms.abs() > CLOCK_TOLERANCE_MS {
+            remarks.push(format!("its clock differs by {} s", clock_offset_ms / 1000));
+        }
+        (!remarks.is_empty()).then(|| remarks.join("; "))
+    }
+}
+
+fn master_of(error: &ProposeError) -> Option<Role> {
+    match error {
+        ProposeError::NotMaster { master } => *master,
+        _ => None,
+    }
+}
+
+fn standing_remark(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Member { .. } => None,
+        Standing::Unborn | Standing::Founding { .. } => {
+            Some("waiting for all three servers to start".to_owned())
+        }
+        Standing::Joining { .. } => Some("lost its log, catching up".to_owned()),
+    }
+}
+
+/// Proposals wait as long as this lives.
+pub(crate) struct HandoverGuard<'a>(&'a Inner);
+
+impl Drop for HandoverGuard<'_> {
+    fn drop(&mut self) {
+        self.0.handovers.fetch_sub(1, Ordering::SeqCst);
+    }
+}

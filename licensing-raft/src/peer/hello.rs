@@ -1,0 +1,231 @@
+//! The first words of a peer connection: both sides say who they are, and prove that they know the peer key before
+//! anything else they send is looked at.
+//!
+//! ```text
+//! dialer                                   acceptor
+//! PEER_PREAMBLE, Hello{who, nonce}  ───▶
+//!                                   ◀───  Accepted{who, nonce, proof}  or  Refused{why}
+//! Proof                             ───▶
+//! ```
+//! A proof is an HMAC over everything both sides have said. Without a configured key an agreed zero key is used: the
+//! exchange is the same and proves nothing, which is why the server then insists on loopback addresses.
+
+use std::time::Duration;
+
+use hmac::Mac;
+use licensing_core::codec;
+use licensing_core::id::Role;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+
+use crate::config::PeerKey;
+use crate::peer::frame::{FrameError, FrameKeys, FrameReader, FrameWriter, HmacSha256, hmac};
+use crate::peer::message::{Lane, PEER_PROTOCOL};
+use crate::standing::TriadId;
+
+/// Nobody needs longer to say hello; who does is not one of ours.
+pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A hello is a few hundred bytes.
+const MAX_HELLO_FRAME: usize = 16 << 10;
+
+/// Who a server is, as far as its peers must agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    protocol: u16,
+    pub(crate) role: Role,
+    /// Vendor and host ids of the license file.
+    pub(crate) triad: String,
+    /// `PRIMARY_IS_MASTER` and timings: servers that differ in them would not fail over as promised.
+    pub(crate) rules: String,
+    pub(crate) triad_id: Option<TriadId>,
+    pub(crate) lane: Lane,
+    nonce: [u8; 32],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Welcome {
+    Accepted { hello: Hello, proof: [u8; 32] },
+    Refused { why: String },
+}
+
+/// What a server brings to a hello.
+#[derive(Debug, Clone)]
+pub(crate) struct Introduction {
+    pub(crate) role: Role,
+    pub(crate) triad: String,
+    pub(crate) rules: String,
+    pub(crate) key: Option<PeerKey>,
+}
+
+/// A hello that did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HelloError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("the peer does not know the peer key: give all three servers the same key file")]
+    WrongKey,
+    #[error(
+        "the address answers as the {found}, the {expected} was expected: compare the SERVER lines of both servers"
+    )]
+    WrongServer { found: Role, expected: Role },
+}
+
+/// A connection whose far end is proven.
+pub(crate) struct Proven<S> {
+    pub(crate) peer: Role,
+    pub(crate) lane: Lane,
+    pub(crate) reader: FrameReader<ReadHalf<S>>,
+    pub(crate) writer: FrameWriter<WriteHalf<S>>,
+}
+
+impl Introduction {
+    fn hello(&self, triad_id: Option<TriadId>, lane: Lane, nonce: [u8; 32]) -> Hello {
+        Hello {
+            protocol: PEER_PROTOCOL,
+            role: self.role,
+            triad: self.triad.clone(),
+            rules: self.rules.clone(),
+            triad_id,
+            lane,
+            nonce,
+        }
+    }
+
+    fn key(&self) -> [u8; 32] {
+        self.key.as_ref().map_or([0; 32], |key| key.0)
+    }
+
+    /// Whether this hello comes from one of the other two; if not, why.
+    fn judge(&self, own_id: Option<TriadId>, hello: &Hello) -> Result<(), String> {
+        if hello.protocol != PEER_PROTOCOL {
+            let theirs = hello.protocol;
+            return Err(format!("peer protocol {theirs} meets {PEER_PROTOCOL}: upgrade the older server"));
+        }
+        if hello.role == self.role {
+            return Err(format!("two servers claim to be the {}: compare --role on both hosts", self.role));
+        }
+        if hello.triad != self.triad {
+            return Err(format!(
+                "the SERVER lines differ: the {} has `{}`, the {} has `{}`: install the same license file on all three",
+                hello.role, hello.triad, self.role, self.triad
+            ));
+        }
+        if hello.rules != self.rules {
+            return Err(format!(
+                "the servers follow different rules: the {} has `{}`, the {} has `{}`: make the first SERVER line and \
+                 --profile equal on all three",
+                hello.role, hello.rules, self.role, self.rules
+            ));
+        }
+        if let (Some(theirs), Some(own)) = (hello.triad_id, own_id)
+            && theirs != own
+        {
+            return Err(format!(
+                "the data directories belong to different triads: the {} is of {theirs}, the {} of {own}: give one of \
+                 them an empty directory",
+                hello.role, self.role
+            ));
+        }
+        Ok(())
+    }
+
+    /// Speaks first, to the server at the place of `expected`.
+    pub(crate) async fn dial<S>(
+        &self,
+        mut stream: S,
+        expected: Role,
+        triad_id: Option<TriadId>,
+        lane: Lane,
+        nonce: [u8; 32],
+    ) -> Result<Proven<S>, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        use tokio::io::AsyncWriteExt;
+        stream.write_all(&crate::PEER_PREAMBLE).await.map_err(FrameError::Io)?;
+        let (mut reader, mut writer) = split(stream);
+        let own = self.hello(triad_id, lane, nonce);
+        writer.send(&own).await?;
+        let (theirs, proof) = match reader.message("welcome of a peer").await? {
+            Welcome::Accepted { hello, proof } => (hello, proof),
+            Welcome::Refused { why } => return Err(HelloError::Refused(why)),
+        };
+        self.judge(triad_id, &theirs).map_err(HelloError::Refused)?;
+        if theirs.role != expected {
+            return Err(HelloError::WrongServer { found: theirs.role, expected });
+        }
+        let secret = self.key();
+        transcript(&secret, "acceptor", &own, &theirs)
+            .verify((&proof).into())
+            .map_err(|_| HelloError::WrongKey)?;
+        writer.send(&tag(&secret, "dialer", &own, &theirs)).await?;
+        let keys = FrameKeys {
+            sending: tag(&secret, "frames of the dialer", &own, &theirs),
+            receiving: tag(&secret, "frames of the acceptor", &own, &theirs),
+        };
+        Ok(self.proven(theirs.role, lane, reader, writer, keys))
+    }
+
+    /// Answers a peer whose preamble has been read.
+    pub(crate) async fn accept<S>(
+        &self,
+        stream: S,
+        triad_id: Option<TriadId>,
+        nonce: [u8; 32],
+    ) -> Result<Proven<S>, HelloError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut reader, mut writer) = split(stream);
+        let theirs: Hello = reader.message("hello of a peer").await?;
+        if let Err(why) = self.judge(triad_id, &theirs) {
+            writer.send(&Welcome::Refused { why: why.clone() }).await?;
+            return Err(HelloError::Refused(why));
+        }
+        let own = self.hello(triad_id, theirs.lane, nonce);
+        let secret = self.key();
+        let proof = tag(&secret, "acceptor", &theirs, &own);
+        writer.send(&Welcome::Accepted { hello: own.clone(), proof }).await?;
+        let answer: [u8; 32] = reader.message("proof of a peer").await?;
+        transcript(&secret, "dialer", &theirs, &own)
+            .verify((&answer).into())
+            .map_err(|_| HelloError::WrongKey)?;
+        let keys = FrameKeys {
+            sending: tag(&secret, "frames of the acceptor", &theirs, &own),
+            receiving: tag(&secret, "frames of the dialer", &theirs, &own),
+        };
+        Ok(self.proven(theirs.role, theirs.lane, reader, writer, keys))
+    }
+
+    fn proven<S: AsyncRead + AsyncWrite>(
+        &self,
+        peer: Role,
+        lane: Lane,
+        mut reader: FrameReader<ReadHalf<S>>,
+        mut writer: FrameWriter<WriteHalf<S>>,
+        keys: FrameKeys,
+    ) -> Proven<S> {
+        let authenticated = self.key.is_some();
+        reader.proven(authenticated.then_some(keys.receiving));
+        writer.proven(authenticated.then_some(keys.sending));
+        Proven { peer, lane, reader, writer }
+    }
+}
+
+fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (FrameReader<ReadHalf<S>>, FrameWriter<WriteHalf<S>>) {
+    let (read, write) = tokio::io::split(stream);
+    (FrameReader::new(read, MAX_HELLO_FRAME), FrameWriter::new(write, MAX_HELLO_FRAME))
+}
+
+fn transcript(key: &[u8; 32], purpose: &str, dialer: &Hello, acceptor: &Hello) -> HmacSha256 {
+    let mut mac = hmac(key);
+    mac.update(&codec::to_bytes(&(purpose, dialer, acceptor)));
+    mac
+}
+
+fn tag(key: &[u8; 32], purpose: &str, dialer: &Hello, acceptor: &Hello) -> [u8; 32] {
+    transcript(key, purpose, dialer, acceptor).finalize().into_bytes().into()
+}

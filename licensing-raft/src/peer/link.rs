@@ -1,0 +1,209 @@
+//! One lane to one peer: dialed when first needed, dialed again when it broke, many requests under way at once.
+//!
+//! One task owns the connection. Requests leave in the order in which they were given; replies come in any order. A
+//! reply that is late breaks the connection, because a peer that stopped answering may have left it half open.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use licensing_core::codec;
+use licensing_core::id::Role;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::ServerAddress;
+use crate::environment::{Environment, Stream};
+use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
+use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
+use crate::runtime::NodeTasks;
+use crate::standing::StandingKeeper;
+
+/// Requests waiting for their turn on a lane; openraft pipelines at most 16 appends per peer.
+const QUEUE: usize = 64;
+
+/// After a failed dial the next one waits this long: short, because a returning primary should be back within tens of
+/// milliseconds, long enough not to spin.
+const REDIAL_PAUSE: Duration = Duration::from_millis(10);
+
+/// What a link needs to know to dial.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) target: Role,
+    pub(crate) address: ServerAddress,
+    pub(crate) introduction: Introduction,
+    pub(crate) standing: Arc<dyn StandingKeeper>,
+    pub(crate) environment: Environment,
+    /// Why the last dial failed; shown in the status.
+    pub(crate) trouble: Arc<Mutex<Option<String>>>,
+}
+
+/// A request that got no reply.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// There is no connection and none can be made now.
+    #[error("cannot reach the {role} at {address}: {why}")]
+    Unreachable { role: Role, address: String, why: String },
+    /// The connection broke, or the reply was late: the peer may have acted on the request.
+    #[error("no reply from the {role}: {why}")]
+    Lost { role: Role, why: String },
+}
+
+struct Outgoing {
+    request: PeerRequest,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<PeerReply, LinkError>>,
+}
+
+/// A lane to a peer; clones share it.
+#[derive(Clone)]
+pub(crate) struct Link {
+    role: Role,
+    queue: mpsc::Sender<Outgoing>,
+}
+
+impl Link {
+    pub(crate) fn start(route: Route, lane: Lane, tasks: &NodeTasks) -> Link {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let role = route.target;
+        tasks.spawn(async move { LinkTask { route, lane, requests, last_failure: None }.run().await });
+        Link { role, queue }
+    }
+
+    /// Sends a request and waits for its reply, at most `ttl`.
+    pub(crate) async fn call(&self, request: PeerRequest, ttl: Duration) -> Result<PeerReply, LinkError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || LinkError::Lost { role: self.role, why: "this node is stopping".to_owned() };
+        let outgoing = Outgoing { request, deadline: Instant::now() + ttl, reply };
+        self.queue.send(outgoing).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+struct LinkTask {
+    route: Route,
+    lane: Lane,
+    requests: mpsc::Receiver<Outgoing>,
+    last_failure: Option<(Instant, String)>,
+}
+
+type Connection = Proven<Box<dyn Stream>>;
+
+struct Waiting {
+    deadline: Instant,
+    reply: oneshot::Sender<Result<PeerReply, LinkError>>,
+}
+
+impl LinkTask {
+    async fn run(mut self) {
+        while let Some(first) = self.requests.recv().await {
+            match self.connect(first.deadline).await {
+                Ok(connection) => self.talk(connection, first).await,
+                Err(why) => {
+                    self.refuse(first, &why);
+                    while let Ok(waiting) = self.requests.try_recv() {
+                        self.refuse(waiting, &why);
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, outgoing: Outgoing, why: &str) {
+        let error = LinkError::Unreachable {
+            role: self.route.target,
+            address: self.route.address.to_string(),
+            why: why.to_owned(),
+        };
+        // Whoever asked may have given up.
+        let _ = outgoing.reply.send(Err(error));
+    }
+
+    async fn connect(&mut self, deadline: Instant) -> Result<Connection, String> {
+        if let Some((at, why)) = &self.last_failure
+            && at.elapsed() < REDIAL_PAUSE
+        {
+            return Err(why.clone());
+        }
+        let limit = deadline.min(Instant::now() + HELLO_TIMEOUT);
+        let dialed = match timeout_at(limit, self.dial()).await {
+            Ok(dialed) => dialed.map_err(|error| error.to_string()),
+            Err(_) => Err("it does not answer".to_owned()),
+        };
+        let why = dialed.as_ref().err().cloned();
+        if let Some(why) = &why {
+            tracing::debug!(peer = %self.route.target, lane = ?self.lane, "cannot connect: {why}");
+            self.last_failure = Some((Instant::now(), why.clone()));
+        }
+        *self.route.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        dialed
+    }
+
+    async fn dial(&self) -> Result<Connection, HelloError> {
+        let route = &self.route;
+        let nonce = route.environment.randomness.bytes().map_err(crate::peer::frame::FrameError::Io)?;
+        let dialing = route.environment.dialer.dial(&route.address);
+        let stream = dialing.await.map_err(crate::peer::frame::FrameError::Io)?;
+        let triad_id = route.standing.read().triad_id();
+        route.introduction.dial(stream, route.target, triad_id, self.lane, nonce).await
+    }
+
+    /// Uses the connection until it breaks, then tells everybody who still waits.
+    async fn talk(&mut self, connection: Connection, first: Outgoing) {
+        let Proven { mut reader, mut writer, .. } = connection;
+        let mut waiting: BTreeMap<u64, Waiting> = BTreeMap::new();
+        let mut next_id = 0;
+        let mut outgoing = Some(first);
+        let why = loop {
+            if let Some(request) = outgoing.take() {
+                let mut failed = None;
+                for request in
+                    std::iter::once(request).chain(std::iter::from_fn(|| self.requests.try_recv().ok()))
+                {
+                    next_id += 1;
+                    let bytes = codec::to_bytes(&Envelope { id: next_id, body: request.request });
+                    waiting.insert(next_id, Waiting { deadline: request.deadline, reply: request.reply });
+                    if let Err(error) = writer.feed(Bytes::from(bytes)).await {
+                        failed = Some(error.to_string());
+                        break;
+                    }
+                }
+                if let Some(error) = failed {
+                    break error;
+                }
+                if let Err(error) = writer.flush().await {
+                    break error.to_string();
+                }
+            }
+            let earliest = waiting.values().map(|waiting| waiting.deadline).min();
+            tokio::select! {
+                biased;
+                reply = reader.message::<Envelope<PeerReply>>("reply of a peer") => match reply {
+                    Ok(Envelope { id, body }) => {
+                        if let Some(waiting) = waiting.remove(&id) {
+                            let _ = waiting.reply.send(Ok(body));
+                        }
+                    }
+                    Err(error) => break error.to_string(),
+                },
+                request = self.requests.recv() => match request {
+                    Some(request) => outgoing = Some(request),
+                    None => break "this node is stopping".to_owned(),
+                },
+                () = sleep_until(earliest) => break "the reply is late".to_owned(),
+            }
+        };
+        tracing::debug!(peer = %self.route.target, lane = ?self.lane, "connection ended: {why}");
+        for (_, lost) in waiting {
+            let _ = lost.reply.send(Err(LinkError::Lost { role: self.route.target, why: why.clone() }));
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything a server keeps on disk, and the order in which it gets there. Nothing outside this folder knows sled.
+//!
+//! | in the data directory | what | written |
+//! |---|---|---|
+//! | `triad` | whose directory this is, and how far the server belongs to the triad ([`directory`]) | rarely, atomically |
+//! | `log/` | sled: tree `log` (entries, several per record) and tree `meta` (vote, committed, purged) | group commit ([`writer`]) |
+//! | `mark` | how far the log had reached ([`mark`]): tells a torn log from a short one | after every commit |
+//! | `snapshot-<index>` | the newest state, checksummed ([`shelf`]) | to a temporary name, then renamed |
+//! | `damaged-<time>/` | what was set aside because it had lost entries | never read again |
+//!
+//! What is durable before what: entries and votes before they are acknowledged; a snapshot before the entries it
+//! replaces are purged; the lowered mark before a truncation; the standing "joining" before the first entry a
+//! returning empty server takes.
+
+pub(crate) mod directory;
+pub(crate) mod disk;
+pub(crate) mod log;
+pub(crate) mod mark;
+pub(crate) mod record;
+pub(crate) mod shelf;
+pub(crate) mod writer;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::NodeConfig;
+use crate::error::StartError;
+use crate::standing::{Standing, StandingKeeper};
+use crate::store::directory::DataDirectory;
+use crate::store::disk::{Damage, Opened, SledDisk};
+use crate::store::log::LogStore;
+use crate::store::shelf::{FileShelf, SnapshotShelf};
+use crate::store::writer::Writer;
+
+/// What a node needs of its disk.
+pub(crate) struct Store {
+    pub(crate) log: LogStore,
+    pub(crate) shelf: Arc<dyn SnapshotShelf>,
+    pub(crate) standing: Arc<dyn StandingKeeper>,
+    /// Said once at start and in the status: what was found damaged, and what was done about it.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Store {
+    /// Opens the data directory of a server, or makes it. A log or snapshot that has lost acknowledged entries is set
+    /// aside, and the server starts as an empty one that must catch up before it may vote.
+    pub(crate) fn open(
+        config: &NodeConfig,
+        on_failure: impl Fn(String) + Send + 'static,
+    ) -> Result<Store, StartError> {
+        let directory = DataDirectory::open(&config.data_dir, config.role, &config.triad)?;
+        let shelf = FileShelf::new(directory.path());
+        let mut remarks = Vec::new();
+        let opened = match open_parts(&directory, &shelf)? {
+            Ok(opened) => opened,
+            Err(damage) => {
+                let aside = directory.set_damaged_aside()?;
+                directory.write(&Standing::Joining { triad_id: directory.read().triad_id() }).map_err(
+                    |source| StartError::Io { action: "write", path: directory.path().join("triad"), source },
+                )?;
+                remarks.push(format!(
+                    "{damage}; it was set aside as {}, this server catches up from the others before it votes again",
+                    aside.display()
+                ));
+                open_parts(&directory, &shelf)?.map_err(|damage| StartError::DataDirectory {
+                    path: directory.path().to_owned(),
+                    problem: format!("a newly made store is damaged again ({damage}): check the disk"),
+                })?
+            }
+        };
+        let Opened { disk, contents } = opened;
+        let writer = Writer::start(disk, on_failure)
+            .map_err(|source| io_error("start the writer thread for", directory.path(), source))?;
+        Ok(Store {
+            log: LogStore::new(contents, Arc::new(writer)),
+            shelf: Arc::new(shelf),
+            standing: Arc::new(directory),
+            remarks,
+        })
+    }
+}
+
+/// The log and the snapshot must fit together: entries below the snapshot may be gone, nothing above it.
+fn open_parts(directory: &DataDirectory, shelf: &FileShelf) -> Result<Result<Opened, Damage>, StartError> {
+    let opened = match SledDisk::open(directory.path())? {
+        Ok(opened) => opened,
+        Err(damage) => return Ok(Err(damage)),
+    };
+    let snapshot = match shelf.check() {
+        Ok(snapshot) => snapshot,
+        Err(damage) => return Ok(Err(damage)),
+    };
+    let purged = opened.contents.purged.map(|id| id.index);
+    if purged > snapshot {
+        return Ok(Err(Damage(format!(
+            "the log was purged up to entry {}, but the newest snapshot {}",
+            purged.unwrap_or_default(),
+            match snapshot {
+                Some(index) => format!("ends at entry {index}"),
+                None => "is missing".to_owned(),
+            }
+        ))));
+    }
+    Ok(Ok(opened))
+}
+
+pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StartError {
+    StartError::Io { action, path: path.to_owned(), source }
+}
+
+/// Makes a new or renamed directory entry durable.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}

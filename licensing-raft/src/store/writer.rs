@@ -1,0 +1,140 @@
+//! One thread that writes: it takes everything that is waiting, commits it in one go, then acknowledges all of it
+//! (group commit). While a commit is on its way to the disk the next one gathers, so that the load decides how many
+//! requests share an fsync.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::store::disk::SledDisk;
+use crate::types::{Entry, LogId, Vote};
+
+/// Writes per commit. The queue itself needs no bound: openraft waits for its own writes and keeps at most a few
+/// thousand entries in flight (`max_append_entries`, and the limit on proposals in [`crate::node`]).
+const WRITES_PER_COMMIT: usize = 1024;
+
+/// A change of the log on disk.
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    /// Entries behind the last one.
+    Append(Vec<Entry>),
+    /// Drop the entries from this index on.
+    Truncate { from: u64 },
+    /// Entries up to here are in a snapshot.
+    Purge(LogId),
+    /// Whom this server votes for.
+    Vote(Vote),
+}
+
+/// Called once the write is durable, or has failed.
+pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// Where log changes become durable, in the order of submission.
+pub(crate) trait Persist: Send + Sync {
+    /// Queues a write.
+    fn submit(&self, write: Write, done: Option<Done>);
+    /// Remembers what is known to be committed along with the next write; losing it is harmless.
+    fn note_committed(&self, committed: Option<LogId>);
+    /// Finishes what is queued and syncs everything. Nothing may be submitted after it.
+    fn close(&self);
+}
+
+enum Job {
+    Write(Write, Option<Done>),
+    Close,
+}
+
+/// The writer thread of a sled log.
+pub(crate) struct Writer {
+    jobs: Mutex<Sender<Job>>,
+    committed: Arc<Mutex<Option<LogId>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread. `on_failure` hears of the first error, once; after it every write fails.
+    pub(crate) fn start(disk: SledDisk, on_failure: impl Fn(String) + Send + 'static) -> io::Result<Writer> {
+        let (jobs, queue) = mpsc::channel();
+        let committed = Arc::new(Mutex::new(None));
+        let noted = committed.clone();
+        let thread = std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || run(disk, &queue, &noted, on_failure))?;
+        Ok(Writer { jobs: Mutex::new(jobs), committed, thread: Mutex::new(Some(thread)) })
+    }
+
+    fn send(&self, job: Job) {
+        let sent = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).send(job);
+        if let Err(mpsc::SendError(Job::Write(_, Some(done)))) = sent {
+            done(Err(io::Error::other("the log is closed")));
+        }
+    }
+}
+
+impl Persist for Writer {
+    fn submit(&self, write: Write, done: Option<Done>) {
+        self.send(Job::Write(write, done));
+    }
+
+    fn note_committed(&self, committed: Option<LogId>) {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = committed;
+    }
+
+    fn close(&self) {
+        self.send(Job::Close);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the writer has been reported as its failure.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn run(
+    mut disk: SledDisk,
+    queue: &Receiver<Job>,
+    committed: &Mutex<Option<LogId>>,
+    on_failure: impl Fn(String),
+) {
+    let mut failed: Option<String> = None;
+    let mut open = true;
+    while open {
+        let Ok(first) = queue.recv() else { break };
+        let mut writes = Vec::new();
+        let mut waiting = Vec::new();
+        for job in std::iter::once(first).chain(std::iter::from_fn(|| queue.try_recv().ok())) {
+            match job {
+                Job::Write(write, done) => {
+                    writes.push(write);
+                    waiting.extend(done);
+                }
+                Job::Close => open = false,
+            }
+            if !open || writes.len() == WRITES_PER_COMMIT {
+                break;
+            }
+        }
+        if !writes.is_empty() && failed.is_none() {
+            let noted = committed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            failed = disk.commit(&writes, noted).err().map(|error| error.to_string());
+            if let Some(problem) = &failed {
+                on_failure(format!("cannot write the log: {problem}"));
+            }
+        }
+        for done in waiting {
+            done(failed.clone().map_or(Ok(()), |problem| Err(io::Error::other(problem))));
+        }
+    }
+    if failed.is_none()
+        && let Err(error) = disk.close()
+    {
+        on_failure(format!("cannot close the log: {error}"));
+    }
+}

@@ -1,0 +1,159 @@
+//! What the servers know of each other beyond raft: who is there, how far, with which license file and what time.
+//!
+//! Every server asks the other two a few times a second; question and answer carry the same [`Report`]. Nothing here
+//! decides who is master of an existing triad, except that a leaving or ever-crashing server is not given mastership.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use licensing_core::id::{LogIndex, Role, Timestamp};
+use tokio::time::Instant;
+
+use crate::peer::message::Report;
+
+/// Between two questions to a settled peer: the status of a triad should be no older than that.
+pub(crate) const SETTLED_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two questions while somebody has no full membership yet: a first start should not be felt.
+pub(crate) const UNSETTLED_INTERVAL: Duration = Duration::from_millis(30);
+/// How long an answer may take.
+pub(crate) const ANSWER_TTL: Duration = Duration::from_millis(500);
+/// A peer that has not been heard for this long is down.
+const FRESH: Duration = Duration::from_millis(800);
+/// Falls older than this are forgiven.
+const FALL_MEMORY: Duration = Duration::from_secs(120);
+/// Falls that cost nothing: a host may be restarted twice in a row for honest reasons.
+const FREE_FALLS: u32 = 2;
+/// A clock this far from the median is reported.
+pub(crate) const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
+
+/// What is known of the other two.
+#[derive(Default)]
+pub(crate) struct Survey {
+    heard: Mutex<[Option<Heard>; 3]>,
+}
+
+/// The last word of a peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    pub(crate) report: Report,
+    pub(crate) at: Instant,
+    /// Its clock minus ours, in milliseconds.
+    pub(crate) clock_offset_ms: i64,
+    /// When its present process was first heard.
+    up_since: Instant,
+    /// When earlier processes of it were found gone.
+    falls: VecDeque<Instant>,
+}
+
+impl Heard {
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
+    }
+
+    /// Whether it has been up for as long as its recent falls demand: nothing for the first two, then a quarter of a
+    /// second, doubling, up to `longest`.
+    pub(crate) fn is_stable(&self, longest: Duration) -> bool {
+        let recent = self.falls.iter().filter(|fall| fall.elapsed() < FALL_MEMORY).count() as u32;
+        let Some(paid) = recent.checked_sub(FREE_FALLS + 1) else { return true };
+        let hold = Duration::from_millis(250).saturating_mul(1 << paid.min(16));
+        self.up_since.elapsed() >= hold.min(longest)
+    }
+}
+
+impl Survey {
+    /// Takes note of a peer's report. `clock_offset_ms` is its clock minus ours.
+    pub(crate) fn note(&self, report: Report, clock_offset_ms: i64) {
+        let now = Instant::now();
+        let mut heard = self.lock();
+        let slot = &mut heard[report.role.place()];
+        let (up_since, mut falls) = match slot.take() {
+            Some(last) if last.report.boot == report.boot => (last.up_since, last.falls),
+            Some(mut last) => {
+                last.falls.push_back(now);
+                (now, last.falls)
+            }
+            None => (now, VecDeque::new()),
+        };
+        // Enough to reach the longest hold.
+        while falls.len() > 24 {
+            falls.pop_front();
+        }
+        *slot = Some(Heard { report, at: now, clock_offset_ms, up_since, falls });
+    }
+
+    /// The last word of a peer, however old.
+    pub(crate) fn of(&self, role: Role) -> Option<Heard> {
+        self.lock()[role.place()].clone()
+    }
+
+    /// The last word of a peer, if it is there.
+    pub(crate) fn fresh(&self, role: Role) -> Option<Heard> {
+        self.of(role).filter(Heard::is_fresh)
+    }
+
+    /// The newest log index anybody has reported.
+    pub(crate) fn newest_index(&self) -> Option<LogIndex> {
+        self.lock().iter().flatten().filter_map(|heard| heard.report.last_log_index).max()
+    }
+
+    /// The triad's time: the median of three clocks; of two the one nearer to the state's clock, because a wrong clock
+    /// is the one that jumped; a lone server has only its own.
+    pub(crate) fn triad_time(&self, own: Timestamp, state_clock: Timestamp) -> Timestamp {
+        let offsets: Vec<i64> = self
+            .lock()
+            .iter()
+            .flatten()
+            .filter(|heard| heard.is_fresh())
+            .map(|heard| heard.clock_offset_ms)
+            .collect();
+        median_time(own, &offsets, state_clock)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Option<Heard>; 3]> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn median_time(own: Timestamp, peer_offsets_ms: &[i64], state_clock: Timestamp) -> Timestamp {
+    let at = |offset: i64| Timestamp(own.0.saturating_add_signed(offset));
+    match peer_offsets_ms {
+        [] => own,
+        [one] => [own, at(*one)].into_iter().min_by_key(|time| time.0.abs_diff(state_clock.0)).unwrap_or(own),
+        [one, two, ..] => {
+            let mut offsets = [0, *one, *two];
+            offsets.sort_unstable();
+            at(offsets[1])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn one_wrong_clock_of_three_is_outvoted() {
+        let own = Timestamp(100 * HOUR as u64);
+        for (offsets, expected) in [
+            ([0, 0], 0),
+            ([HOUR, 5], 5),
+            ([-HOUR, 5], 0),
+            ([HOUR, HOUR + 3], HOUR),
+            ([-HOUR, -HOUR - 3], -HOUR),
+        ] {
+            assert_eq!(median_time(own, &offsets, own), Timestamp(own.0.saturating_add_signed(expected)));
+        }
+    }
+
+    #[test]
+    fn of_two_clocks_the_one_nearer_to_the_state_counts() {
+        let own = Timestamp(100 * HOUR as u64);
+        assert_eq!(median_time(own, &[HOUR], own), own);
+        let later = Timestamp(own.0 + HOUR as u64);
+        assert_eq!(median_time(own, &[HOUR], later), later);
+        assert_eq!(median_time(own, &[], later), own);
+    }
+}

@@ -1,0 +1,133 @@
+//! `licensing-server check`: what a license file says, in the order in which people ask.
+
+use std::path::Path;
+
+use licensing_core::command::{Command, Proposal};
+use licensing_core::id::{LogIndex, Role, Timestamp};
+use licensing_core::license::License;
+use licensing_core::outcome::Outcome;
+use licensing_core::state::State;
+
+use super::{Failure, put, talk};
+use crate::exit::Exit;
+use crate::license_file::LicenseFile;
+use crate::render::counted;
+use crate::render::table::Table;
+
+pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
+    let file = LicenseFile::read(path).map_err(Failure::no)?;
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let report = report(&file, Timestamp(now)).map_err(Failure::no)?;
+    put(&report)?;
+    for warning in &file.license.warnings {
+        talk(format_args!("warning: {}:{warning}", path.display()));
+    }
+    if file.license.servers.len() != Role::ALL.len() {
+        talk("note: not a triad, `licensing-server serve` needs three SERVER lines");
+    }
+    talk("note: signatures are not verified");
+    Ok(Exit::Done)
+}
+
+/// What the file says at this moment. The pools are made by the rules that will serve them.
+fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
+    let mut state = State::new();
+    let install = Proposal { at: now, command: Command::Install { license: file.text.clone() } };
+    if let Outcome::Denied(denial) = state.apply(LogIndex(1), &install).answer.outcome {
+        return Err(denial.to_string());
+    }
+    let license = &file.license;
+    let vendor = license.vendor.as_ref().map_or("no vendor".to_owned(), |vendor| format!("vendor {}", vendor.name));
+    let mut out = format!(
+        "{}: {}, {vendor}, {}\n",
+        file.path.display(),
+        counted(license.servers.len() as u64, "server"),
+        counted(license.features.len() as u64, "feature line")
+    );
+    if !license.servers.is_empty() {
+        out.push('\n');
+        out.push_str(&servers(license));
+    }
+    let mut pools = Table::new(&["FEATURE", "VERSION", ">SEATS", "EXPIRES", "LOCKED TO"]);
+    for pool in state.pools() {
+        pools.row([
+            pool.feature.to_owned(),
+            pool.version.to_owned(),
+            pool.licensed.map_or_else(|| "uncounted".to_owned(), |seats| seats.to_string()),
+            pool.expires,
+            pool.host_id.unwrap_or_default(),
+        ]);
+    }
+    if !pools.is_empty() {
+        out.push('\n');
+        out.push_str(&pools.render());
+    }
+    Ok(out)
+}
+
+fn servers(license: &License) -> String {
+    let mut table = Table::new(&["SERVER", "HOST", ">PORT", "HOST ID", "KEYWORDS"]);
+    let is_triad = license.servers.len() == Role::ALL.len();
+    for (place, server) in license.servers.iter().enumerate() {
+        let role = Role::ALL.get(place).filter(|_| is_triad).map_or("single", |role| role.name());
+        let mut keywords = Vec::new();
+        if server.primary_is_master {
+            keywords.push("PRIMARY_IS_MASTER".to_owned());
+        }
+        if let Some(interval) = server.heartbeat_interval {
+            let (interval, timeout) = (interval.seconds(), interval.timeout_s());
+            keywords.push(format!("HEARTBEAT_INTERVAL={interval} (failover after {timeout} s)"));
+        }
+        table.row([
+            role.to_owned(),
+            server.host.clone(),
+            server.port.map_or_else(|| "-".to_owned(), |port| port.to_string()),
+            server.host_id.to_string(),
+            keywords.join(" "),
+        ]);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn check(text: &str) -> String {
+        let license = License::parse(text).unwrap();
+        let file = LicenseFile { path: PathBuf::from("a.lic"), text: text.to_owned(), license };
+        // 2026-09-24
+        report(&file, Timestamp(1_790_288_165_000)).unwrap()
+    }
+
+    #[test]
+    fn a_triad_is_described() {
+        let text = "SERVER pat 17003456 2837 PRIMARY_IS_MASTER HEARTBEAT_INTERVAL=20\nSERVER lee 17004355 2837\n\
+                    SERVER terry 17007ea8 2837\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 10 SIGN=0\n\
+                    INCREMENT f2 demo 2.5 31-dec-2099 3 SIGN=0\nINCREMENT f2 demo 2.5 31-dec-2099 4 SIGN=0\n\
+                    FEATURE old demo 1.0 31-dec-2020 5 SIGN=0\n";
+        assert_eq!(
+            check(text),
+            "\
+a.lic: 3 servers, vendor demo, 4 feature lines
+
+SERVER     HOST   PORT  HOST ID   KEYWORDS
+primary    pat    2837  17003456  PRIMARY_IS_MASTER HEARTBEAT_INTERVAL=20 (failover after 79 s)
+secondary  lee    2837  17004355
+tertiary   terry  2837  17007ea8
+
+FEATURE  VERSION  SEATS  EXPIRES      LOCKED TO
+f1       1.0         10  permanent
+f2       2.5          7  31-dec-2099
+old      1.0          0  31-dec-2020
+"
+        );
+    }
+
+    #[test]
+    fn a_single_server_is_described() {
+        let text = "SERVER pat ANY 27000\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 1 SIGN=0\n";
+        assert!(check(text).starts_with("a.lic: 1 server, vendor demo, 1 feature line\n\nSERVER  HOST"), "{}", check(text));
+    }
+}

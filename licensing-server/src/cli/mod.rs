@@ -1,0 +1,119 @@
+//! Command lines: flags, files and signals in, exit codes out. Data goes to stdout, talk to stderr.
+
+pub mod ctl;
+pub mod daemon;
+pub mod lmutil;
+
+mod check;
+mod checkout;
+mod demo;
+mod health;
+mod operate;
+mod peer_key;
+mod serve;
+mod servers;
+mod status;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::exit::Exit;
+
+/// Why a command could not do what it was told: one sentence, hints, an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// The answer is no.
+    pub(crate) fn no(message: impl std::fmt::Display) -> Failure {
+        Failure { exit: Exit::No, message: message.to_string(), hints: Vec::new() }
+    }
+
+    /// Could not find out.
+    pub(crate) fn unknown(message: impl std::fmt::Display) -> Failure {
+        Failure { exit: Exit::Unknown, message: message.to_string(), hints: Vec::new() }
+    }
+
+    /// Adds what the user may do now.
+    pub(crate) fn hint(mut self, hint: impl std::fmt::Display) -> Failure {
+        self.hints.push(hint.to_string());
+        self
+    }
+}
+
+/// Ends a command: the failure, if any, goes to stderr.
+pub(crate) fn finish(result: Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let mut text = String::new();
+            for line in failure.message.lines() {
+                text.push_str(&format!("error: {line}\n"));
+            }
+            for hint in &failure.hints {
+                text.push_str(&format!("hint: {hint}\n"));
+            }
+            let _ = io::stderr().write_all(text.as_bytes());
+            failure.exit.into()
+        }
+    }
+}
+
+/// Writes data to stdout. A reader that has gone away (`| head`) is no error.
+pub(crate) fn put(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::unknown(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes one JSON value to stdout, on one line.
+pub(crate) fn put_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    match serde_json::to_string(value) {
+        Ok(text) => put(&(text + "\n")),
+        Err(error) => Err(Failure::unknown(format!("cannot write JSON: {error}"))),
+    }
+}
+
+/// Talks to the person on stderr.
+pub(crate) fn talk(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A runtime for commands; the daemon's is made the same way.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unknown(format!("cannot start the runtime: {error}")))
+}
+
+/// `10s`, `500ms`, `1m 30s`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration: write 10s, 500ms or 2m");
+    let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        assert_eq!(parse_duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        for wrong in ["", "10", "0s", "-1s", "soon"] {
+            assert!(parse_duration(wrong).unwrap_err().contains("is not a duration"), "{wrong}");
+        }
+    }
+}

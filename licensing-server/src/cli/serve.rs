@@ -1,0 +1,191 @@
+//! `licensing-server serve`: flags, logs, signals and the open port around [`crate::run::run`].
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use licensing_core::id::Role;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, parse_duration, put, runtime};
+use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
+use crate::exit::Exit;
+use crate::run::run;
+
+/// What a port that somebody else has reads like; [`crate::local_triad`] looks for it.
+pub(crate) const IN_USE: &str = "is in use by another program";
+
+/// File descriptors a server needs besides its client connections: peers, the store, undecided connections.
+const OTHER_FILES: usize = 5000;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// License file with three SERVER lines
+    #[arg(long, value_name = "FILE")]
+    license: PathBuf,
+    /// Which of the three this is; may be left out when exactly one SERVER line names this host
+    #[arg(long, value_name = "primary|secondary|tertiary")]
+    role: Option<Role>,
+    /// Directory for this server's data; made when missing
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Address to listen on [default: the port of the own SERVER line, on the loopback if its host is the loopback]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// How fast a dead master is noticed, unless HEARTBEAT_INTERVAL in the license file says so
+    #[arg(long, value_enum, default_value_t)]
+    profile: ProfileArg,
+    /// How long a client may be silent before its seats go back [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    session_grace: Option<Duration>,
+    /// Key the three servers prove themselves with, see `licensing-server peer-key`; needed unless all are local
+    #[arg(long, value_name = "FILE")]
+    peer_key: Option<PathBuf>,
+    /// Key administrators on other machines prove themselves with; without it they must come to this one
+    #[arg(long, value_name = "FILE")]
+    admin_key: Option<PathBuf>,
+    /// Found the triad with two servers, on the day the third is lost before the very first start
+    #[arg(long)]
+    force_bootstrap: bool,
+    /// Form of the log on standard error; RUST_LOG selects what is logged
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// Exit when standard input ends, for tests whose parent may be killed
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ProfileArg {
+    /// Failover in about 300 ms
+    #[default]
+    Default,
+    /// Failover in about 160 ms, for quiet hosts close to each other
+    Fast,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum LogFormat {
+    /// One line for people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
+    log_to_stderr(args.log_format);
+    let options = ServeOptions {
+        license: args.license,
+        role: args.role,
+        data_dir: args.data,
+        profile: match args.profile {
+            ProfileArg::Default => Profile::Default,
+            ProfileArg::Fast => Profile::Fast,
+        },
+        session_grace: args.session_grace,
+        peer_key: args.peer_key,
+        admin_key: args.admin_key,
+        force_bootstrap: args.force_bootstrap,
+    };
+    let mut config = ServerConfig::load(&options).map_err(Failure::no)?;
+    config.limits = fit_to_files(config.limits);
+    let addresses = args.listen.map_or_else(|| config.default_listen(), |address| vec![address]);
+    if args.exit_with_stdin {
+        exit_with_stdin();
+    }
+    let role = config.node.role;
+    runtime()?.block_on(async move {
+        let shutdown = shutdown_signal()?;
+        let listener = bind(&addresses).await?;
+        // A parent that has gone away does not matter: the log says the same.
+        let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
+        run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
+        Ok(Exit::Done)
+    })
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,openraft=warn,sled=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let set = match format {
+        LogFormat::Text => log.with_ansi(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    // Only a program that embeds this one can have set a log of its own.
+    drop(set);
+}
+
+/// Raises the limit of open files as far as needed and allowed; lowers the limit of connections to what fits.
+fn fit_to_files(limits: Limits) -> Limits {
+    let wanted = (limits.connections + OTHER_FILES) as u64;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let allowed = maximum.unwrap_or(u64::MAX).min(wanted);
+    let mut files = current.unwrap_or(u64::MAX);
+    if files < allowed && setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum }).is_ok() {
+        files = allowed;
+    }
+    if files >= wanted {
+        return limits;
+    }
+    let connections = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    let connections = connections.max(usize::try_from(files).unwrap_or(usize::MAX) / 2);
+    warn!("{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n");
+    Limits { connections }
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
+    let mut last = None;
+    for address in addresses {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(Failure::no(format!("cannot listen on {address}: the port {IN_USE}"))
+                    .hint("another server runs here already, or --listen takes another address"));
+            }
+            Err(error) => last = Some((address, error)),
+        }
+    }
+    Err(match last {
+        Some((address, error)) => Failure::no(format!("cannot listen on {address}: {error}")),
+        None => Failure::no("no address to listen on"),
+    })
+}
+
+/// Done at the first SIGTERM or SIGINT; a second one ends the process on the spot.
+fn shutdown_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let handler = |kind| signal(kind).map_err(|error| Failure::no(format!("cannot wait for signals: {error}")));
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let mut either = async move || {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    Ok(async move {
+        let name = either().await;
+        info!("{name}: stopping, once more to stop at once");
+        tokio::spawn(async move {
+            let name = either().await;
+            warn!("{name} again: EXITING at once");
+            std::process::exit(i32::from(Exit::No.code()));
+        });
+    })
+}
+
+/// Standard input is a pipe held by the parent: its end means that the parent is gone, however it died. The state on
+/// disk survives this like any crash.
+fn exit_with_stdin() {
+    std::thread::spawn(|| {
+        let mut byte = [0];
+        while matches!(io::stdin().read(&mut byte), Ok(1..)) {}
+        std::process::exit(i32::from(Exit::No.code()));
+    });
+}

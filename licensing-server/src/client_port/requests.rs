@@ -1,0 +1,114 @@
+//! What each request means: mostly a proposal to the node and the translation of its answer.
+
+use std::sync::Arc;
+
+use licensing_client::protocol::{Recollection, Reply, Request, Standing, is_administrative};
+use licensing_core::command::{Action, Call, Command};
+use licensing_core::id::{SessionId, Token};
+use licensing_core::view::Recalled;
+use licensing_raft::ProposeError;
+
+use crate::admin::{self, Admin};
+use crate::server::{Far, Server};
+use crate::status_page;
+
+/// Answers a request. [`Request::Authenticate`] and [`Request::Shutdown`] concern the connection and are answered
+/// there.
+pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request: Request) -> Reply {
+    match request {
+        Request::OpenSession { token, identity } => {
+            propose(&server, Command::OpenSession { token, identity }).await
+        }
+        Request::CloseSession { session, token } => {
+            propose(&server, Command::CloseSession { session, token }).await
+        }
+        Request::Heartbeat { session, token } => heartbeat(&server, session, token).await,
+        Request::Call { session, token, request, acknowledged, action } => {
+            if is_administrative(&action)
+                && let Err(refusal) = admin.check(&server, word(&action), from)
+            {
+                return refusal;
+            }
+            if server.node.look(|state| state.session_matches(session, &token)) {
+                server.node.touch(session);
+            }
+            propose(&server, Command::Call(Call { session, token, request, acknowledged, action })).await
+        }
+        Request::Recall { session, token, request } => match server.node.read().await {
+            Ok(state) => Reply::Recalled(match state.recall(session, &token, request) {
+                Recalled::Answered(answer) => Recollection::Answered(answer),
+                Recalled::NotSeen => Recollection::NotSeen,
+                Recalled::Forgotten => Recollection::Forgotten,
+                Recalled::NoSession => Recollection::NoSession,
+            }),
+            Err(problem) => propose_error(&server, problem),
+        },
+        Request::Status { filter, after } => {
+            Reply::Status(Box::new(status_page::make(&server, &filter, after)))
+        }
+        Request::Reread => match admin.check(&server, "reread", from) {
+            Ok(()) => admin::reread(&server).await,
+            Err(refusal) => refusal,
+        },
+        Request::Authenticate { .. } | Request::Shutdown { .. } => {
+            Reply::Error("not a request for this room".to_owned())
+        }
+    }
+}
+
+fn word(action: &Action) -> &'static str {
+    match action {
+        Action::Checkout { .. } => "checkout",
+        Action::Checkin { .. } => "checkin",
+        Action::Remove(_) => "remove",
+        Action::Maintain { .. } => "maintenance",
+        Action::PreferMaster { .. } => "failover",
+    }
+}
+
+async fn propose(server: &Server, command: Command) -> Reply {
+    // Before its very first `Install` a triad serves nobody: "no license" would be an answer, and a wrong one.
+    if !server.is_licensed() {
+        return Reply::NotMaster(server.standing());
+    }
+    match server.node.propose(command).await {
+        Ok(answer) => Reply::Answer(answer),
+        Err(problem) => propose_error(server, problem),
+    }
+}
+
+/// A sign of life. Only a serving master may judge it; it keeps the moment in memory and writes nothing.
+async fn heartbeat(server: &Server, session: SessionId, token: Token) -> Reply {
+    let standing = server.standing();
+    if !standing.is_master() {
+        return Reply::NotMaster(standing);
+    }
+    let mut state = server.node.state();
+    if !state.session_matches(session, &token) {
+        // "Gone" makes a client give up its seats, so it is said only of what is gone for certain.
+        state = match server.node.read().await {
+            Ok(state) => state,
+            Err(problem) => return propose_error(server, problem),
+        };
+    }
+    if !state.session_matches(session, &token) {
+        return Reply::Gone;
+    }
+    server.node.touch(session);
+    Reply::Alive { index: state.last_index() }
+}
+
+/// What a client is told when the node gave no answer.
+pub(crate) fn propose_error(server: &Server, problem: ProposeError) -> Reply {
+    match problem {
+        ProposeError::NotMaster { master } => Reply::NotMaster(Standing {
+            role: server.role,
+            // A server that has just refused does not send the client to itself.
+            master: master.filter(|master| *master != server.role).map(|role| server.master_address(role)),
+        }),
+        ProposeError::Busy { retry_after_ms } => Reply::Busy { retry_after_ms },
+        ProposeError::TooLarge { .. } => Reply::Error(problem.to_string()),
+        ProposeError::Unknown(why) => Reply::Unknown(why),
+        ProposeError::Stopped(_) => Reply::NotMaster(Standing { role: server.role, master: None }),
+    }
+}

@@ -1,0 +1,93 @@
+//! The daemon without its command line: everything a running server does, from an open port to the last goodbye.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use licensing_raft::{Node, StartError};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::config::ServerConfig;
+use crate::server::{Server, Stop};
+use crate::{debug_log, mastership, port};
+
+/// How long the node may take to hand over and to close its store. A handover takes milliseconds and the store a
+/// flush; a disk that hangs must not keep a host from shutting down.
+const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long connections may take to write what they have and close.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Why a server did not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// See [`StartError`].
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The listener was of no use.
+    #[error("cannot listen: {0}")]
+    Listener(io::Error),
+    /// The node refuses to go on, because of its disk for instance.
+    #[error("stopped: {0}")]
+    Failed(String),
+}
+
+/// Runs a server until `shutdown` is done, an administrator stops it, or its node fails.
+///
+/// `ready` is called once, when the store is open and the port answers; whether there is a master by then is another
+/// matter. `listener` is bound by the caller, so that tests take any free port.
+pub async fn run(
+    config: ServerConfig,
+    listener: TcpListener,
+    ready: impl FnOnce(SocketAddr),
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let address = listener.local_addr().map_err(RunError::Listener)?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let node = Node::start(config.node.clone()).await?;
+    let mut failure = node.failure();
+    let server = Arc::new(Server::new(node, &config));
+    let features = config.license.license.features.len();
+    info!(role = %server.role, %address, "serving {} with {features} feature lines", config.license.path.display());
+
+    // Dropping the set ends the tasks.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(mastership::follow(server.clone()));
+    tasks.spawn(debug_log::follow(server.clone()));
+    let accepting = tasks.spawn(port::accept(server.clone(), listener));
+    ready(address);
+
+    let failed = tokio::select! {
+        () = shutdown => {
+            server.request_stop(Stop { hand_over: true });
+            None
+        }
+        _ = server.stop_requested() => None,
+        why = failure.wait_for(Option::is_some) => why.ok().and_then(|why| why.clone()),
+    };
+    accepting.abort();
+    match &failed {
+        Some(why) => error!("EXITING: {why}"),
+        None => stop_node(&server).await,
+    }
+    server.close_connections();
+    let all = u32::try_from(server.limits.connections).unwrap_or(u32::MAX);
+    let _ = timeout(FAREWELL_DEADLINE, server.connections.acquire_many(all)).await;
+    info!("stopped");
+    failed.map_or(Ok(()), |why| Err(RunError::Failed(why)))
+}
+
+async fn stop_node(server: &Server) {
+    let Stop { hand_over } = server.stop_requested().await;
+    info!(hand_over, "Shutdown requested");
+    if timeout(STOP_DEADLINE, server.node.stop(hand_over)).await.is_err() {
+        warn!("the node did not stop within {STOP_DEADLINE:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! What all tasks of a running server share: the node, the license file, who is master, how the end is announced.
+//!
+//! Two watch channels order the end: `stop` asks for it (a signal, `licensectl down`), `closing` says that the node
+//! has stopped and connections may go. Between the two, clients are told who the new master is.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use licensing_client::protocol::{MasterAddress, Standing};
+use licensing_client::{AdminKey, ServerAddress};
+use licensing_core::id::Role;
+use licensing_core::license::TriadIdentity;
+use licensing_raft::{Mastership, Node};
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::{Limits, ServerConfig};
+use crate::license_file::LicenseFile;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) node: Node,
+    pub(crate) role: Role,
+    /// Where the three listen, as the license file said at the start: what clients are sent to.
+    pub(crate) addresses: [ServerAddress; 3],
+    pub(crate) identity: TriadIdentity,
+    pub(crate) admin_key: Option<AdminKey>,
+    pub(crate) session_grace: Duration,
+    pub(crate) limits: Limits,
+    /// One permit for each client connection.
+    pub(crate) connections: Arc<Semaphore>,
+    license: RwLock<Arc<LicenseFile>>,
+    standing: watch::Sender<Standing>,
+    stop: watch::Sender<Option<Stop>>,
+    closing: watch::Sender<bool>,
+}
+
+/// The end was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Whether a master hands over first.
+    pub(crate) hand_over: bool,
+}
+
+impl Server {
+    pub(crate) fn new(node: Node, config: &ServerConfig) -> Server {
+        let role = config.node.role;
+        Server {
+            node,
+            role,
+            addresses: config
+                .node
+                .servers
+                .each_ref()
+                .map(|server| ServerAddress::new(&server.host, server.port)),
+            identity: config.license.license.triad_identity(),
+            admin_key: config.admin_key.clone(),
+            session_grace: config.node.session_grace,
+            limits: config.limits,
+            connections: Arc::new(Semaphore::new(config.limits.connections)),
+            license: RwLock::new(Arc::new(config.license.clone())),
+            standing: watch::Sender::new(Standing { role, master: None }),
+            stop: watch::Sender::new(None),
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    /// The license file as it was last read. Nothing can panic while the lock is held.
+    pub(crate) fn license(&self) -> Arc<LicenseFile> {
+        self.license.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_license(&self, file: LicenseFile) {
+        *self.license.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
+    }
+
+    /// Whether the state has a license to serve: not before the very first `Install`.
+    pub(crate) fn is_licensed(&self) -> bool {
+        self.node.look(|state| state.license().is_some())
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    pub(crate) fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Tells everybody who is master; says whether that was new.
+    pub(crate) fn publish(&self, standing: Standing) -> bool {
+        self.standing.send_if_modified(|last| {
+            let changed = *last != standing;
+            *last = standing;
+            changed
+        })
+    }
+
+    /// Where a server of the triad is, for clients.
+    pub(crate) fn master_address(&self, role: Role) -> MasterAddress {
+        let ServerAddress { host, port } = self.addresses[role.place()].clone();
+        MasterAddress { role, host, port }
+    }
+
+    /// Who is master, when the node says this. A server that leads but may not serve names nobody, and so does one
+    /// that has nothing to serve yet.
+    pub(crate) fn standing_of(&self, mastership: &Mastership) -> Standing {
+        let serves = mastership.serving && self.is_licensed();
+        let master = mastership.master.filter(|master| *master != self.role || serves);
+        Standing { role: self.role, master: master.map(|role| self.master_address(role)) }
+    }
+
+    pub(crate) fn request_stop(&self, stop: Stop) {
+        self.stop.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(stop);
+            first
+        });
+    }
+
+    /// Waits until the end is asked for.
+    pub(crate) async fn stop_requested(&self) -> Stop {
+        let mut asked = self.stop.subscribe();
+        let found = asked.wait_for(Option::is_some).await.map(|stop| *stop);
+        // The sender lives in self, so there always is an answer.
+        found.ok().flatten().unwrap_or(Stop { hand_over: true })
+    }
+
+    pub(crate) fn close_connections(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(crate) fn watch_closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+}
+
+/// Where a connection comes from, for logs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Far(pub(crate) SocketAddr);
+
+impl std::fmt::Display for Far {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        SocketAddr::new(self.0.ip().to_canonical(), self.0.port()).fmt(f)
+    }
+}

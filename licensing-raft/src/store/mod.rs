@@ -20,6 +20,9 @@ pub(crate) mod record;
 pub(crate) mod shelf;
 pub(crate) mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,235 @@
+//! The store against openraft's own suite, against a model, and against damage.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use openraft::entry::RaftEntry;
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::{EntryPayload, StorageError};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::disk::{Contents, Opened};
+use super::writer::{Persist, Write};
+use super::*;
+
+use crate::machine::Machine;
+use crate::standing::TriadId;
+use crate::types::{Entry, LogId, Payload, Types, Vote};
+
+fn writer(disk: SledDisk) -> Arc<Writer> {
+    Arc::new(Writer::start(disk, |why| panic!("{why}")).unwrap())
+}
+
+struct SledBuilder;
+
+impl StoreBuilder<Types, LogStore, Machine, TempDir> for SledBuilder {
+    async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError<Types>> {
+        let dir = tempfile::tempdir().unwrap();
+        let Opened { disk, contents } = SledDisk::open(dir.path()).unwrap().unwrap();
+        let shelf = Arc::new(FileShelf::new(dir.path()));
+        Ok((dir, LogStore::new(contents, writer(disk)), Machine::new(shelf)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sled_store_passes_the_suite_of_openraft() {
+    Suite::<Types, LogStore, Machine, SledBuilder, TempDir>::test_all(SledBuilder).await.unwrap();
+}
+
+fn entry(term: u64, index: u64) -> Entry {
+    let bytes = Bytes::from(vec![index as u8; (index % 7) as usize * 30]);
+    Entry::new(LogId::new(leader(term), index), EntryPayload::Normal(Payload(bytes)))
+}
+
+fn leader(term: u64) -> openraft::alias::CommittedLeaderIdOf<Types> {
+    use openraft::vote::RaftLeaderId;
+    <openraft::alias::LeaderIdOf<Types> as RaftLeaderId>::new(term, 1).to_committed()
+}
+
+fn open(path: &Path) -> Opened {
+    SledDisk::open(path).unwrap().unwrap_or_else(|damage| panic!("{damage}"))
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u8),
+    Truncate(u8),
+    Purge(u8),
+    Vote,
+    Commit,
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (1u8..40).prop_map(Step::Append),
+        1 => any::<u8>().prop_map(Step::Truncate),
+        1 => any::<u8>().prop_map(Step::Purge),
+        1 => Just(Step::Vote),
+        4 => Just(Step::Commit),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// Turns a step into a write that openraft could ask for, and does the same to the model.
+fn model_step(model: &mut Contents, term: &mut u64, step: &Step) -> Option<Write> {
+    let next = model.last_index().map_or(0, |last| last + 1);
+    let first = model.purged.map_or(0, |id| id.index + 1);
+    match step {
+        Step::Append(count) => {
+            let entries: Vec<Entry> =
+                (next..next + u64::from(*count)).map(|index| entry(*term, index)).collect();
+            model.entries.extend(entries.iter().cloned());
+            Some(Write::Append(entries))
+        }
+        Step::Truncate(share) => {
+            let from = first + (next - first) * u64::from(*share) / 256;
+            model.entries.retain(|entry| entry.log_id().index < from);
+            Some(Write::Truncate { from })
+        }
+        Step::Purge(share) => {
+            let upto = model.entries.get(model.entries.len() * usize::from(*share) / 256)?.log_id();
+            model.entries.retain(|entry| entry.log_id().index > upto.index);
+            model.purged = Some(upto);
+            Some(Write::Purge(upto))
+        }
+        Step::Vote => {
+            *term += 1;
+            let vote = Vote::new(*term, 2);
+            model.vote = Some(vote);
+            Some(Write::Vote(vote))
+        }
+        Step::Commit | Step::Reopen => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_reopened_log_holds_exactly_what_was_committed(steps in prop::collection::vec(step(), 1..60)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = open(dir.path()).disk;
+        let (mut model, mut term, mut waiting) = (Contents::default(), 1, Vec::new());
+        for step in steps.iter().chain([&Step::Reopen]) {
+            waiting.extend(model_step(&mut model, &mut term, step));
+            if matches!(step, Step::Commit | Step::Reopen) && !waiting.is_empty() {
+                disk.commit(&waiting, None).unwrap();
+                waiting.clear();
+            }
+            if matches!(step, Step::Reopen) {
+                drop(disk);
+                let opened = open(dir.path());
+                prop_assert_eq!(&opened.contents, &model);
+                disk = opened.disk;
+            }
+        }
+    }
+}
+
+fn config(path: &Path) -> NodeConfig {
+    let text =
+        "SERVER 127.0.0.1 ANY 27001\nSERVER 127.0.0.1 ANY 27002\nSERVER 127.0.0.1 ANY 27003\nVENDOR demo\n";
+    let license = licensing_core::license::License::parse(text).unwrap();
+    NodeConfig::from_license(&license, licensing_core::id::Role::Primary, path).unwrap()
+}
+
+/// A member's directory with a hundred acknowledged entries.
+fn filled(path: &Path) -> Standing {
+    let member = Standing::Member { triad_id: TriadId([7; 16]) };
+    let directory =
+        DataDirectory::open(path, licensing_core::id::Role::Primary, &config(path).triad).unwrap();
+    directory.write(&member).unwrap();
+    let mut disk = open(path).disk;
+    disk.commit(&[Write::Vote(Vote::new(3, 1))], None).unwrap();
+    for index in 0..100 {
+        disk.commit(&[Write::Append(vec![entry(3, index)])], None).unwrap();
+    }
+    disk.close().unwrap();
+    member
+}
+
+/// After the damage the server must start mute: as one that must catch up, with the damaged files set aside.
+fn check_noticed(damage: impl FnOnce(&Path), said: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    damage(dir.path());
+    let store = Store::open(&config(dir.path()), |why| panic!("{why}")).unwrap();
+    assert_eq!(store.standing.read(), Standing::Joining { triad_id: Some(TriadId([7; 16])) });
+    assert!(store.remarks[0].contains(said), "{:?} should say `{said}`", store.remarks);
+    assert!(dir.path().join("damaged-1").is_dir());
+}
+
+#[test]
+fn an_undamaged_store_is_opened_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let member = filled(dir.path());
+    let store = Store::open(&config(dir.path()), |why| panic!("{why}")).unwrap();
+    assert_eq!(store.standing.read(), member);
+    assert!(store.remarks.is_empty());
+}
+
+#[test]
+fn a_log_that_lost_its_tail_is_noticed() {
+    check_noticed(|path| fs::remove_dir_all(path.join("log")).unwrap(), "entry 99 had been acknowledged");
+    check_noticed(
+        |path| {
+            let db = fs::File::options().write(true).open(path.join("log/db")).unwrap();
+            db.set_len(0).unwrap();
+        },
+        "entry 99 had been acknowledged",
+    );
+}
+
+#[test]
+fn an_unreadable_mark_is_noticed() {
+    check_noticed(|path| fs::write(path.join("mark"), [9; 8192]).unwrap(), "the mark");
+}
+
+#[test]
+fn a_flipped_bit_is_harmless_or_noticed_but_never_costs_an_entry_unseen() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let bytes = fs::read(dir.path().join("log/db")).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    for place in (0..used).step_by(used / 40) {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("log")).unwrap();
+        for name in ["triad", "mark", "lock", "log/conf"] {
+            fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 0x10;
+        fs::write(copy.path().join("log/db"), flipped).unwrap();
+        let store = Store::open(&config(copy.path()), |why| panic!("{why}")).unwrap();
+        let noticed = matches!(store.standing.read(), Standing::Joining { .. });
+        drop(store);
+        assert!(noticed || open(copy.path()).contents.entries.len() == 100, "byte {place}");
+    }
+}
+
+#[test]
+fn a_purged_log_without_its_snapshot_is_noticed() {
+    check_noticed(
+        |path| {
+            let mut disk = open(path).disk;
+            disk.commit(&[Write::Purge(LogId::new(leader(3), 50))], None).unwrap();
+        },
+        "the newest snapshot is missing",
+    );
+}
+
+#[test]
+fn after_the_first_error_nothing_is_acknowledged_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = open(dir.path()).disk;
+    let (said, hear) = std::sync::mpsc::channel();
+    let writer = Writer::start(disk, move |why| said.send(why).unwrap()).unwrap();
+    writer.close();
+    let (done, wait) = std::sync::mpsc::channel();
+    writer.submit(Write::Append(vec![entry(1, 0)]), Some(Box::new(move |result| done.send(result).unwrap())));
+    assert!(wait.recv().unwrap().is_err());
+    assert!(hear.try_recv().is_err(), "a closed log is not a failed one");
+}

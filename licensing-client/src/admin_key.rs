@@ -1,7 +1,7 @@
 //! The key administrators share with the servers, and how knowing it is proved without showing it.
 //!
-//! The server sends 32 random bytes in its welcome; the proof is their HMAC-SHA256 (RFC 2104) under the key. The bytes are
-//! new for every connection, so a proof that was overheard is of no use on another.
+//! The server sends 32 random bytes in its welcome; the proof is their HMAC-SHA256 (RFC 2104) under the key. The
+//! bytes are new for every connection, so a proof that was overheard is of no use on another.
 
 use std::fmt;
 

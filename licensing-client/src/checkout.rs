@@ -92,8 +92,8 @@ impl Checkout {
         self.handle
     }
 
-    /// Where in the replicated log the seats were granted. Later grants have larger indexes, so it serves as a fencing
-    /// token.
+    /// Where in the replicated log the seats were granted. Later grants have larger indexes, so it serves as a
+    /// fencing token.
     pub fn index(&self) -> LogIndex {
         self.index
     }
@@ -113,19 +113,20 @@ impl Checkout {
         &self.client
     }
 
-    /// Gives the seats back and waits for the answer. Whatever happens to the future, the checkin is sent and repeated until it
-    /// is answered.
+    /// Gives the seats back and waits for the answer. Whatever happens to the future, the checkin is sent and
+    /// repeated until it is answered.
     ///
     /// Errors: [`RequestError::Denied`] when the seats were gone already (an administrator removed them);
     /// [`RequestError::SessionLost`] when they went with the session; [`RequestError::Unknown`] when no definite
     /// answer came in time.
     pub async fn checkin(self) -> Result<Answer, RequestError> {
         let Checkout { handle, guard, client, .. } = self;
-        let action = Action::Checkin { handle, owner: None };
-        let asking = client.ask_without_limit(|ticket| Command::Call { action, ticket });
-        let result = asking.await;
-        guard.disarm();
-        let answer = answer(result?.payload)?;
+        let delivery = client.ask_without_limit(|ticket| {
+            // The session sends it from now on, whether anybody waits or not.
+            guard.disarm();
+            Command::GiveBack { handle, ticket: Some(ticket) }
+        });
+        let answer = answer(delivery.await?.payload)?;
         match answer.outcome {
             Outcome::Returned { .. } => Ok(answer),
             Outcome::Denied(denial) => Err(RequestError::Denied(denial)),

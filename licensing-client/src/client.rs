@@ -80,9 +80,9 @@ struct Shared {
 
 /// One session with a license triad. Cheap to clone; all clones share the session.
 ///
-/// The session ends with [`Client::close`]. When the last clone and the last [`Checkout`](crate::Checkout) are dropped it
-/// is closed in the background, as far as the runtime still runs; otherwise the servers end it when its grace has
-/// passed without a sign of life.
+/// The session ends with [`Client::close`]. When the last clone and the last [`Checkout`](crate::Checkout) are
+/// dropped it is closed in the background, as far as the runtime still runs; otherwise the servers end it when its
+/// grace has passed without a sign of life.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -140,9 +140,9 @@ impl Client {
         CheckoutRequest::new(self.clone(), feature.into())
     }
 
-    /// Asks for any action, exactly once, and gives the answer as it is: a denial too, with the index that witnesses it. Seats
-    /// that are granted this way are the caller's to give back; if the future is dropped before it is done, they go
-    /// back by themselves.
+    /// Asks for any action, exactly once, and gives the answer as it is: a denial too, with the index that
+    /// witnesses it. Seats that are granted this way are the caller's to give back; if the future is dropped
+    /// before it is done, they go back by themselves.
     ///
     /// Errors: whatever kept a definite answer from being given; never [`RequestError::Denied`].
     pub async fn call(&self, action: Action) -> Result<Answer, RequestError> {
@@ -179,8 +179,8 @@ impl Client {
         self.shared.server.borrow().clone()
     }
 
-    /// What happens to the connection from now on; the first receiver also gets what happened before. One that lags more
-    /// than 64 events behind loses the oldest.
+    /// What happens to the connection from now on; the first receiver also gets what happened before. One that
+    /// lags more than 64 events behind loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<ClientEvent> {
         let mut first = self.shared.first_events.lock().unwrap_or_else(PoisonError::into_inner);
         first.take().unwrap_or_else(|| self.shared.events.subscribe())
@@ -189,8 +189,8 @@ impl Client {
     /// Ends the session and returns all its seats, also those of other clones, and waits up to
     /// [`CLOSE_LIMIT`](crate::session::CLOSE_LIMIT) for the answer. A session that was gone already is as good.
     ///
-    /// Errors: [`RequestError::Unknown`] when no answer came; the servers will end the session by themselves when its
-    /// grace has passed. [`RequestError::Closed`] when a clone is closing it already.
+    /// Errors: [`RequestError::Unknown`] when no answer came; the servers will end the session by themselves when
+    /// its grace has passed. [`RequestError::Closed`] when a clone is closing it already.
     pub async fn close(self) -> Result<(), RequestError> {
         let delivery = self.ask_without_limit(|ticket| Command::Close { ticket }).await?;
         match delivery.payload {

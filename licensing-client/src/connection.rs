@@ -14,8 +14,8 @@ use crate::framing::{FrameError, FrameReader, FrameWriter, write_preamble};
 use crate::protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Refusal, ServerMessage, Standing, Welcome};
 use crate::search_path::ServerAddress;
 
-/// Longest wait for the welcome: a server answers the hello without asking anybody, so a second of silence means that
-/// it is paused, overloaded or gone. A paused process still gets connections accepted by its kernel.
+/// Longest wait for the welcome: a server answers the hello without asking anybody, so a second of silence means
+/// that it is paused, overloaded or gone. A paused process still gets connections accepted by its kernel.
 pub const WELCOME_LIMIT: Duration = Duration::from_secs(1);
 
 /// Heartbeats are sent no more often than this, whatever a server asks for: an announced 0 would be a busy loop.

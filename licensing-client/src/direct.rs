@@ -1,7 +1,7 @@
 //! One server, asked directly: for status and administration, which concern a server and need no session.
 //!
-//! Nothing is retried and nobody is redirected here. An answer that does not come leaves it unknown whether the request
-//! was done.
+//! Nothing is retried and nobody is redirected here. An answer that does not come leaves it unknown whether the
+//! request was done.
 
 use std::time::Duration;
 
@@ -119,8 +119,8 @@ impl Direct {
         }
     }
 
-    /// Proves knowledge of the admin key; afterwards administrative requests are allowed on this connection. Gives the
-    /// server's words.
+    /// Proves knowledge of the admin key; afterwards administrative requests are allowed on this connection. Gives
+    /// the server's words.
     ///
     /// Errors: as [`Direct::request`]; [`DirectError::Refused`] when the key is not the server's.
     pub async fn authenticate(&mut self, key: &AdminKey) -> Result<String, DirectError> {

@@ -1,6 +1,6 @@
-//! The task behind a client: owns its connection, its session and its search for a master, and moves messages between
-//! them. All waiting of the crate happens in the one `select!` below; what to do is decided by [`Session`] (what to
-//! send), [`Seek`] (whom to ask) and [`Watch`] (when silence is suspicious).
+//! The task behind a client: owns its connection, its session and its search for a master, and moves messages
+//! between them. All waiting of the crate happens in the one `select!` below; what to do is decided by [`Session`]
+//! (what to send), [`Seek`] (whom to ask) and [`Watch`] (when silence is suspicious).
 
 use std::future::pending;
 use std::time::Duration;
@@ -17,13 +17,15 @@ use crate::connection::Connection;
 use crate::error::{ConnectError, ConnectionError};
 use crate::event::ClientEvent;
 use crate::pause::Pause;
-use crate::protocol::{ServerMessage, ServerStatus, Standing};
+use crate::protocol::ServerMessage;
 use crate::search_path::{SearchPath, ServerAddress};
-use crate::seek::{Dialer, Known, MAX_CANDIDATES, Manner, Seek, Sought};
+use crate::seek::{Dialer, Known, LISTEN_LIMIT, Manner, Seek, Sought};
 use crate::session::{NotOpened, Payload, Session, SessionEvent};
 use crate::ticket::{Command, Delivery, SeatGuard, Ticket};
 use crate::watch::{Suspicion, Watch};
 use crate::words::millis;
+
+mod failover;
 
 /// Commands and messages taken at once before anything is written: what a full window of requests needs.
 const BATCH: usize = 64;
@@ -36,13 +38,17 @@ const LONGEST_REST: Duration = Duration::from_millis(500);
 /// The connection in use.
 struct Link {
     connection: Connection,
-    /// Its server is master as far as we know.
-    serving: bool,
+    /// Its server is not master, and was last heard then; `None` while it is master as far as we know.
+    listening: Option<Instant>,
     /// The session was confirmed on it.
     confirmed: bool,
 }
 
 impl Link {
+    fn is_serving(&self) -> bool {
+        self.listening.is_none()
+    }
+
     fn known(&self) -> Known {
         let role = Some(self.connection.ready().standing.role);
         Known { address: self.connection.server().clone(), role }
@@ -176,7 +182,7 @@ impl Driver {
         let now = self.now();
         let session = self.session.next_due(now);
         let silence = self.link.as_ref().and_then(|link| {
-            self.watch.next_due(self.session.silent_since()?, link.serving && self.seek.is_none())
+            self.watch.next_due(self.session.silent_since()?, link.is_serving() && self.seek.is_none())
         });
         let opening = self.opened.as_ref().map(|_| self.connect_timeout);
         let due = [session, silence, opening].into_iter().flatten().min();
@@ -184,7 +190,12 @@ impl Driver {
         let due = due.and_then(|due| self.start.checked_add(due));
         let other_site = self.may_rotate().then(|| self.seek.as_ref().map(Seek::patience)).flatten();
         let other_site = other_site.filter(|patience| *patience > Instant::now());
-        [due, other_site].into_iter().flatten().min()
+        [due, other_site, self.listen_until()].into_iter().flatten().min()
+    }
+
+    /// When a server that is not master is given up as a source of news.
+    fn listen_until(&self) -> Option<Instant> {
+        Some(self.link.as_ref()?.listening? + LISTEN_LIMIT)
     }
 
     /// What time alone changes.
@@ -192,7 +203,7 @@ impl Driver {
         let now = self.now();
         self.session.advance(now);
         if let (Some(link), Some(since)) = (&self.link, self.session.silent_since()) {
-            let may_probe = link.serving && self.seek.is_none();
+            let may_probe = link.is_serving() && self.seek.is_none();
             match self.watch.judge(now, since, may_probe) {
                 Suspicion::None => {}
                 Suspicion::Stalled => {
@@ -203,6 +214,9 @@ impl Driver {
                     self.lose_link(format!("no answer within {silent_ms} ms"));
                 }
             }
+        }
+        if self.listen_until().is_some_and(|until| until <= Instant::now()) {
+            self.lose_link("no news of a master".to_owned());
         }
         if self.may_rotate() && self.seek.as_ref().is_some_and(Seek::is_settled) {
             self.next_site();
@@ -246,7 +260,7 @@ impl Driver {
         match command {
             Command::Call { action, ticket } => self.session.submit(now, action, ticket),
             Command::Status { filter, ticket } => self.session.query(now, filter, ticket),
-            Command::GiveBack(handle) => self.session.give_back(handle),
+            Command::GiveBack { handle, ticket } => self.session.give_back(now, handle, ticket),
             Command::Close { ticket } => self.session.close(now, Some(ticket)),
         }
     }
@@ -269,10 +283,8 @@ impl Driver {
 
     fn message(&mut self, message: ServerMessage) {
         let now = self.now();
-        let Some(link) = &mut self.link else { return };
-        if link.serving && self.seek.take().is_some() {
-            debug!(server = %link.connection.server(), "the master is slow but alive");
-            self.watch.recovered(now);
+        if let Some(heard) = self.link.as_mut().and_then(|link| link.listening.as_mut()) {
+            *heard = Instant::now();
         }
         match message {
             ServerMessage::Reply { id, reply } => self.session.receive(now, id, reply),
@@ -284,6 +296,10 @@ impl Driver {
         // At once, so that a batch of answers is judged in the light of what each of them said.
         while let Some(event) = self.session.poll_event() {
             self.session_event(event);
+        }
+        if self.link.as_ref().is_some_and(Link::is_serving) && self.seek.take().is_some() {
+            debug!(server = self.server_name(), "the master is slow but alive");
+            self.watch.recovered(now);
         }
     }
 
@@ -363,130 +379,6 @@ impl Driver {
         debug!(?event);
         // Nobody listens: nobody needs to.
         let _ = self.events.send(event);
-    }
-
-    // ---- Finding and losing the master -------------------------------------------------------------------------
-
-    /// What the connected server says about who is master.
-    fn standing(&mut self, standing: Standing, reason: &str) {
-        let Some(link) = &mut self.link else { return };
-        if standing.is_master() {
-            if !link.serving {
-                link.serving = true;
-                self.seek = None;
-                self.session.resume();
-                self.session.probe();
-                self.confirmed();
-            }
-            return;
-        }
-        let trusted = link.confirmed;
-        if link.serving {
-            link.serving = false;
-            self.session.suspend();
-            self.disconnected(format!("{}: {reason}", self.server_name()));
-        }
-        if self.seek.is_none() {
-            let begin = self.begin_after_rest(trusted);
-            self.begin_seek(Manner::AtOnce, begin, None);
-        }
-        if let (Some(seek), Some(master)) = (&mut self.seek, &standing.master)
-            && trusted
-        {
-            seek.hint(master);
-        }
-    }
-
-    fn found(&mut self, connection: Connection) {
-        if self.link.as_ref().is_some_and(|link| link.serving) {
-            let reason = format!("{} is silent and another server is master", self.server_name());
-            self.disconnected(reason);
-            self.watch.moved();
-        }
-        self.seek = None;
-        let ready = connection.ready();
-        let proof = self.admin_key.as_ref().map(|key| key.proof(&ready.challenge));
-        self.session.connected(self.start.elapsed(), ready.heartbeat, proof);
-        // With fewer than three names the others are asked for, to know them when this server is gone.
-        if self.sites[self.site].len() < 3 && !self.dialer.hello.relay {
-            self.session.ask_servers();
-        }
-        let link = Link { connection, serving: true, confirmed: false };
-        self.server.send_replace(Some(link.connection.server().clone()));
-        self.remember(link.known());
-        self.link = Some(link);
-    }
-
-    fn lose_link(&mut self, reason: String) {
-        let Some(link) = self.link.take() else { return };
-        let address = link.connection.server().clone();
-        if link.serving {
-            self.disconnected(reason);
-        }
-        self.session.disconnected(self.now());
-        if self.session.is_over() {
-            return;
-        }
-        let begin = self.begin_after_rest(link.confirmed);
-        match &mut self.seek {
-            Some(seek) => seek.add_lost(begin),
-            None => self.begin_seek(Manner::AtOnce, begin, Some(&address)),
-        }
-    }
-
-    /// At once after a connection that was of use, else after a pause that grows.
-    fn begin_after_rest(&mut self, was_of_use: bool) -> Instant {
-        Instant::now() + if was_of_use { Duration::ZERO } else { self.rest.take() }
-    }
-
-    /// There is no master to talk to from now on.
-    fn disconnected(&mut self, reason: String) {
-        let since = self.session.silent_since().and_then(|since| self.start.checked_add(since));
-        self.gap_since.get_or_insert(since.unwrap_or_else(Instant::now));
-        self.server.send_replace(None);
-        if self.opened.is_none() {
-            self.tell(ClientEvent::Disconnected { reason });
-        }
-    }
-
-    /// Looks for a master among the site's servers other than the connected one.
-    fn begin_seek(&mut self, manner: Manner, begin: Instant, suspect: Option<&ServerAddress>) {
-        let connected = self.link.as_ref().map(|link| link.known());
-        let servers = &self.sites[self.site];
-        self.seek = Some(Seek::new(self.dialer.clone(), servers, manner, begin, connected, suspect));
-    }
-
-    /// Before the session exists, any site will do.
-    fn may_rotate(&self) -> bool {
-        self.sites.len() > 1 && self.link.is_none() && self.session.is_opening()
-    }
-
-    fn next_site(&mut self) {
-        self.site = (self.site + 1) % self.sites.len();
-        // A round over all sites is followed by a pause.
-        let begin = if self.site == 0 { self.begin_after_rest(false) } else { Instant::now() };
-        self.begin_seek(Manner::InOrder, begin, None);
-    }
-
-    fn learn(&mut self, servers: &[ServerStatus]) {
-        let own = self.link.as_ref().map(|link| link.connection.ready().standing.role);
-        for server in servers.iter().filter(|server| Some(server.role) != own) {
-            let address = ServerAddress::new(server.host.clone(), server.port);
-            self.remember(Known { address, role: Some(server.role) });
-        }
-    }
-
-    fn remember(&mut self, known: Known) {
-        let site = &mut self.sites[self.site];
-        if let Some(same) = site.iter_mut().find(|same| same.address == known.address) {
-            same.role = known.role;
-        } else if site.len() < MAX_CANDIDATES {
-            site.push(known);
-        }
-    }
-
-    fn server_name(&self) -> String {
-        self.link.as_ref().map(|link| link.connection.server().to_string()).unwrap_or_default()
     }
 
     /// Nothing will be sent any more.

@@ -1,5 +1,5 @@
-//! What can go wrong for an application. A "no" of the servers is [`RequestError::Denied`]; everything else says what
-//! is known and what is not: a lost answer is [`RequestError::Unknown`], never a failure.
+//! What can go wrong for an application. A "no" of the servers is [`RequestError::Denied`]; everything else says
+//! what is known and what is not: a lost answer is [`RequestError::Unknown`], never a failure.
 
 use licensing_core::id::SessionId;
 use licensing_core::outcome::Denial;
@@ -104,8 +104,8 @@ pub enum RequestError {
         /// The server's words.
         reason: String,
     },
-    /// The request was sent and may or may not have been done: no definite answer came. If seats were granted after all, the
-    /// client gives them back as soon as it learns of it.
+    /// The request was sent and may or may not have been done: no definite answer came. If seats were granted
+    /// after all, the client gives them back as soon as it learns of it.
     #[error("{what} may or may not have been done: {reason}")]
     Unknown {
         /// What was asked.

@@ -1,4 +1,5 @@
-//! What an application may want to know about its connection. None of it needs an answer: requests wait by themselves.
+//! What an application may want to know about its connection. None of it needs an answer: requests wait by
+//! themselves.
 
 use crate::search_path::ServerAddress;
 

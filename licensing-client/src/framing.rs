@@ -1,8 +1,8 @@
 //! Messages to frames and back: the bytes that clients and servers both put on a client connection.
 //!
-//! A frame is its length (four bytes, big-endian) and that many bytes of [`licensing_core::codec`]. A frame longer than
-//! [`MAX_FRAME_BYTES`] is refused when its length has been read, before anything is allocated for it. After an error
-//! the place in the stream is lost, so whoever gets a [`FrameError`] closes the connection.
+//! A frame is its length (four bytes, big-endian) and that many bytes of [`licensing_core::codec`]. A frame longer
+//! than [`MAX_FRAME_BYTES`] is refused when its length has been read, before anything is allocated for it. After
+//! an error the place in the stream is lost, so whoever gets a [`FrameError`] closes the connection.
 
 use std::io;
 

@@ -1,4 +1,38 @@
 //! What an application links to check seats out of a license triad, and to keep them through failovers.
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripted/fake.rs"));
+//! use licensing_client::{Client, ClientConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! # let servers = fake_master().await?.to_string();
+//! // `servers` is a search path such as 27001@h1,27001@h2,27001@h3; SearchPath::from_env reads LM_LICENSE_FILE.
+//! let client = Client::connect(ClientConfig::new(servers.parse()?)).await?;
+//!
+//! let seats = client.checkout("editor").version("2.0").seats(2).await?;
+//! println!("{} seats are held as {}", seats.seats(), seats.handle());
+//!
+//! seats.checkin().await?; // dropping `seats` gives them back too, without waiting for the answer
+//! client.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Four types matter:
+//! * [`Client`] is one session with a triad. A task behind it keeps the connection, sends heartbeats and follows the
+//!   master. A killed master shows as a slower answer, not as an error.
+//! * [`Checkout`] holds seats until it is checked in or dropped.
+//! * [`RequestError`] tells "no" ([`RequestError::Denied`]) from "could not find out" ([`RequestError::Unknown`]).
+//!   Every request is done at most once, however often it had to be sent.
+//! * [`SearchPath`] says where the servers are.
+//!
+//! Commands that concern one server and no session use [`Direct`]. Servers share [`protocol`] and [`framing`];
+//! simulations replace [`Dial`] and [`TokenSource`], or drive a [`session::Session`] by hand.
+//!
+//! What this crate does not do: it does not decide anything about licenses, it does not read license files, it does
+//! not queue for seats that are taken, and it does not hold seats while no server knows of them. It needs a tokio
+//! runtime with time and I/O enabled.
 
 pub mod admin_key;
 pub mod checkout;

@@ -4,8 +4,8 @@ use licensing_core::id::Handle;
 
 use crate::protocol::StatusPage;
 
-/// Collects the pages of one status answer. The pages are made at different moments, possibly by different servers, so
-/// a checkout that came or went meanwhile may be missing or stand there still.
+/// Collects the pages of one status answer. The pages are made at different moments, possibly by different
+/// servers, so a checkout that came or went meanwhile may be missing or stand there still.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     collected: Option<Box<StatusPage>>,
@@ -21,7 +21,8 @@ pub(crate) enum Progress {
 }
 
 impl Pages {
-    /// Adds a page. A server that names no later checkout than before to go on with would never end, so it ends there.
+    /// Adds a page. A server that names no later checkout than before to go on with would never end, so it ends
+    /// there.
     pub(crate) fn add(&mut self, page: Box<StatusPage>) -> Progress {
         let before = self.after();
         let more_after = page.more_after;

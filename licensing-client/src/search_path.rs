@@ -1,16 +1,16 @@
 //! Where to look for license servers: `port@host` lists as FlexNet and RLM users write them.
 //!
-//! `27001@h1,27001@h2,27001@h3` is one triad, in the order of its SERVER lines; `:` or `;` separates triads and single
-//! servers that are independent of each other (FLEXnet Licensing End User Guide, "Setting the License Search Path").
-//! Host names and port numbers only: a client of a triad must not name a license file, because the file's copy here
-//! may differ from the servers'.
+//! `27001@h1,27001@h2,27001@h3` is one triad, in the order of its SERVER lines; `:` or `;` separates triads and
+//! single servers that are independent of each other (FLEXnet Licensing End User Guide, "Setting the License
+//! Search Path"). Host names and port numbers only: a client of a triad must not name a license file, because the
+//! file's copy here may differ from the servers'.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The port of `@host`. FlexNet tries 27000 to 27009; ten connection attempts for one missing number hide the mistake
-/// that one of ten servers answers, so we try the first only.
+/// The port of `@host`. FlexNet tries 27000 to 27009; ten connection attempts for one missing number hide the
+/// mistake that one of ten servers answers, so we try the first only.
 pub const DEFAULT_PORT: u16 = 27000;
 
 /// Longest search path, in bytes: room for every site below with long names.
@@ -82,8 +82,8 @@ fn plain_host(host: &str) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(sound)).then_some(host)
 }
 
-/// Servers that keep one common state: a triad, or a part of one, or a single server. A client gets all its seats from one
-/// site.
+/// Servers that keep one common state: a triad, or a part of one, or a single server. A client gets all its seats
+/// from one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     servers: Vec<ServerAddress>,

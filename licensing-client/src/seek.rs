@@ -1,9 +1,9 @@
 //! The search for a site's master: all its servers are asked at the same time, and the first that says "I am" is it.
 //!
-//! A server that is not master is kept connected and listened to, because it says by itself when mastership moves: so a
-//! failover is noticed as soon as it happened, not at the next try. What a server says about *another* server only
-//! decides whom to dial next; it may be old news, so each server is dialed on its own account with pauses that grow,
-//! and the one that just failed is never dialed on hearsay.
+//! A server that is not master is kept connected and listened to, because it says by itself when mastership moves:
+//! so a failover is noticed as soon as it happened, not at the next try. What a server says about *another* server
+//! only decides whom to dial next; it may be old news, so each server is dialed on its own account with pauses
+//! that grow, and the one that just failed is never dialed on hearsay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ use crate::search_path::ServerAddress;
 /// spare.
 pub(crate) const MAX_CANDIDATES: usize = 7;
 
-/// At a start, the next server is dialed when the one before has not answered for so long: more than a healthy answer
-/// takes in one building, less than anybody notices. So the first server usually gets the only connection.
+/// At a start, the next server is dialed when the one before has not answered for so long: more than a healthy
+/// answer takes in one building, less than anybody notices. So the first server usually gets the only connection.
 const STAGGER: Duration = Duration::from_millis(30);
 
 /// First pause before a server is dialed again; a process that restarts listens within milliseconds.
@@ -43,8 +43,9 @@ const URGENT: Duration = Duration::from_secs(10);
 /// How long servers that know of no master are waited for before an independent site is tried.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A standby that has said nothing for so long is dialed anew, in case the connection is dead without having said so.
-const LISTEN_LIMIT: Duration = Duration::from_secs(5);
+/// A standby that has said nothing for so long is dialed anew, in case the connection is dead without having said
+/// so.
+pub(crate) const LISTEN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a search needs to make connections.
 #[derive(Clone)]

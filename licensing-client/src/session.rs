@@ -1,5 +1,6 @@
-//! One client's session, as a state machine without I/O and without a clock: what to send, what an answer means, what
-//! to resend on the next connection. The driver hands it the time, connections and replies, and moves its messages.
+//! One client's session, as a state machine without I/O and without a clock: what to send, what an answer means,
+//! what to resend on the next connection. The driver hands it the time, connections and replies, and moves its
+//! messages.
 //!
 //! The properties it keeps:
 //! * A request gets its number when it is first sent, and keeps it until a definite answer comes, however many
@@ -22,8 +23,11 @@ use crate::pages::Pages;
 use crate::protocol::{MAX_UNANSWERED, ServerStatus, Standing, StatusFilter, StatusPage};
 use crate::words;
 
+mod parts;
 mod receive;
 mod send;
+
+use parts::{Asked, End, Phase, Purpose, Query, Return, Sending, Waiting};
 
 /// Most requests that wait for a number because [`MAX_UNANSWERED`] are under way or no master is in reach. At the
 /// rate of a healthy triad these are served within a second; more would only wait to time out.
@@ -104,78 +108,6 @@ pub enum NotOpened {
     Refused(String),
 }
 
-#[derive(Debug)]
-enum Phase<W> {
-    Opening(Sending),
-    Open(SessionId),
-    Closing { session: SessionId, sending: Sending, deadline: Duration, waiter: Option<W> },
-    Over(End),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum End {
-    NotOpened,
-    Lost(SessionId),
-    Closed,
-}
-
-/// Where a request is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sending {
-    /// To be sent at this time.
-    Due(Duration),
-    /// Sent on the present connection.
-    InFlight,
-}
-
-impl Sending {
-    fn is_due(self, now: Duration) -> bool {
-        matches!(self, Sending::Due(at) if at <= now)
-    }
-}
-
-/// What a message on the present connection was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Authenticate,
-    Open,
-    Heartbeat,
-    Servers,
-    Call(u64),
-    Query(u64),
-    Close,
-}
-
-/// A numbered request without a definite answer.
-#[derive(Debug)]
-struct Asked<W> {
-    action: Action,
-    /// Nobody for what the client does by itself, and after [`RequestError::Unknown`] was told.
-    waiter: Option<W>,
-    deadline: Duration,
-    sending: Sending,
-    /// An earlier sending may have been carried out: its connection was lost, or the server did not know.
-    in_doubt: bool,
-    tries: u32,
-}
-
-#[derive(Debug)]
-struct Waiting<W> {
-    action: Action,
-    waiter: W,
-    deadline: Duration,
-}
-
-#[derive(Debug)]
-struct Query<W> {
-    filter: StatusFilter,
-    pages: Pages,
-    waiter: W,
-    deadline: Duration,
-    sending: Sending,
-    tries: u32,
-}
-
 /// One client's session. All times count from one moment the caller chooses, and never go back.
 #[derive(Debug)]
 pub struct Session<W> {
@@ -187,8 +119,8 @@ pub struct Session<W> {
     tries: u32,
     next_request: u64,
     asked: BTreeMap<u64, Asked<W>>,
-    /// Seats to give back for nobody in particular: at most one for each checkout there ever is.
-    returns: VecDeque<Handle>,
+    /// Seats to give back: at most one for each checkout there ever is.
+    returns: VecDeque<Return<W>>,
     waiting: VecDeque<Waiting<W>>,
     next_query: u64,
     queries: BTreeMap<u64, Query<W>>,
@@ -299,10 +231,15 @@ impl<W: Waiter> Session<W> {
         self.next_query += 1;
     }
 
-    /// Gives seats back without anybody waiting for the answer. Goes before everything that waits, because it frees seats.
-    pub fn give_back(&mut self, handle: Handle) {
-        if matches!(self.phase, Phase::Open(_)) {
-            self.returns.push_back(handle);
+    /// Gives seats back. Goes before everything that waits, because it frees seats, and is sent even when the waiter
+    /// has given up.
+    pub fn give_back(&mut self, now: Duration, handle: Handle, waiter: Option<W>) {
+        match (self.refusal(), waiter) {
+            (Some(error), waiter) => self.deliver_to(waiter, Err(error)),
+            (None, waiter) => {
+                let deadline = now.saturating_add(self.timeout);
+                self.returns.push_back(Return { handle, waiter, deadline });
+            }
         }
     }
 
@@ -318,12 +255,12 @@ impl<W: Waiter> Session<W> {
             Phase::Opening(_) => {
                 // Should the server have opened it already, its grace ends it.
                 self.finish(End::Closed);
-                self.deliver_closed(waiter, Ok(Payload::Closed));
+                self.deliver_to(waiter, Ok(Payload::Closed));
                 self.events.push_back(SessionEvent::Closed);
             }
             // Somebody closes it already: tell the later caller that it is being done by another.
-            Phase::Closing { .. } => self.deliver_closed(waiter, Err(RequestError::Closed)),
-            Phase::Over(_) => self.deliver_closed(waiter, Ok(Payload::Closed)),
+            Phase::Closing { .. } => self.deliver_to(waiter, Err(RequestError::Closed)),
+            Phase::Over(_) => self.deliver_to(waiter, Ok(Payload::Closed)),
         }
     }
 
@@ -404,6 +341,13 @@ impl<W: Waiter> Session<W> {
             let what = words::action(&waiting.action);
             late.push((waiting.waiter, RequestError::NotSent { what, waited_ms }));
         }
+        for back in self.returns.iter_mut().filter(|back| back.deadline <= now) {
+            if let Some(waiter) = back.waiter.take() {
+                let reason =
+                    format!("no master was in reach for {waited_ms} ms, it is sent when there is one");
+                late.push((waiter, RequestError::Unknown { what: words::checkin(back.handle), reason }));
+            }
+        }
         let overdue = |(number, query): (&u64, &Query<W>)| (query.deadline <= now).then_some(*number);
         let overdue: Vec<u64> = self.queries.iter().filter_map(overdue).collect();
         for query in overdue.iter().filter_map(|number| self.queries.remove(number)) {
@@ -422,12 +366,13 @@ impl<W: Waiter> Session<W> {
     pub fn next_due(&self, now: Duration) -> Option<Duration> {
         let asked = self.asked.values().filter(|asked| asked.waiter.is_some()).map(|asked| asked.deadline);
         let waiting = self.waiting.front().map(|waiting| waiting.deadline);
+        let returns = self.returns.iter().find(|back| back.waiter.is_some()).map(|back| back.deadline);
         let queries = self.queries.values().map(|query| query.deadline);
         let closing = match &self.phase {
             Phase::Closing { deadline, .. } => Some(*deadline),
             _ => None,
         };
-        let deadlines = asked.chain(waiting).chain(queries).chain(closing);
+        let deadlines = asked.chain(waiting).chain(returns).chain(queries).chain(closing);
         deadlines.chain(self.next_repeat(now)).min()
     }
 

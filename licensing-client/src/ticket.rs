@@ -15,7 +15,7 @@ use crate::session::{Payload, Waiter};
 pub(crate) enum Command {
     Call { action: Action, ticket: Ticket },
     Status { filter: StatusFilter, ticket: Ticket },
-    GiveBack(Handle),
+    GiveBack { handle: Handle, ticket: Option<Ticket> },
     Close { ticket: Ticket },
 }
 
@@ -65,7 +65,7 @@ impl Drop for SeatGuard {
     fn drop(&mut self) {
         if let Some(commands) = self.commands.take() {
             // The task is gone only when its runtime is; then the session's grace returns the seats.
-            let _ = commands.send(Command::GiveBack(self.handle));
+            let _ = commands.send(Command::GiveBack { handle: self.handle, ticket: None });
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use licensing_core::command::{Action, Removal};
+use licensing_core::id::Handle;
 
 use crate::protocol::Reply;
 
@@ -22,7 +23,7 @@ pub(crate) fn action(action: &Action) -> String {
             let (feature, version) = (quote(feature), quote(version));
             format!("checkout of {seats} seats of feature `{feature}` version {version}")
         }
-        Action::Checkin { handle, .. } => format!("checkin of handle {handle}"),
+        Action::Checkin { handle, .. } => checkin(*handle),
         Action::Remove(Removal::Handle(handle)) => format!("removal of handle {handle}"),
         Action::Remove(Removal::Holder { feature, user, host, display }) => {
             let [feature, user, host, display] = [feature, user, host, display].map(|text| quote(text));
@@ -33,6 +34,11 @@ pub(crate) fn action(action: &Action) -> String {
         Action::PreferMaster { role: Some(role) } => format!("preference of the {role} as master"),
         Action::PreferMaster { role: None } => "end of the preference of a master".to_owned(),
     }
+}
+
+/// Giving seats back.
+pub(crate) fn checkin(handle: Handle) -> String {
+    format!("checkin of handle {handle}")
 }
 
 fn quote(text: &str) -> String {

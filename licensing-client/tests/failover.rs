@@ -5,12 +5,12 @@ mod scripted;
 
 use std::time::Duration;
 
-use licensing_client::protocol::Reply;
+use licensing_client::protocol::{Reply, Request};
 use licensing_client::{ClientConfig, ClientEvent, RequestError};
 use licensing_core::id::{Handle, Role};
 use scripted::{
-    SESSION, Stage, TOKEN, address, checkout, config, connected, connected_with, connecting, millis_since,
-    soon, standing,
+    SESSION, Stage, TOKEN, address, config, connected, connected_with, connecting, millis_since, server_list,
+    standing,
 };
 use tokio::time::{Instant, sleep};
 
@@ -112,7 +112,10 @@ async fn a_server_that_was_just_lost_is_not_chased_on_old_news() {
     drop((peer, primary));
     let mut standby = secondary.accept(Some(Primary)).await;
     let _caretaker = tertiary.accept(Some(Primary)).await;
-    sleep(Duration::from_millis(1000)).await;
+    for _ in 0..100 {
+        sleep(Duration::from_millis(10)).await;
+        standby.moved(Some(Primary)).await;
+    }
     // 5, 10, 20, 40, 80 and then every 100 ms, a quarter more at most.
     let dials = stage.dials(Primary) - 1;
     assert!((10..=15).contains(&dials), "{dials} dials in a second");
@@ -345,6 +348,56 @@ async fn an_outage_longer_than_the_timeout_leaves_it_unknown_and_seats_granted_l
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_name_is_enough_to_learn_the_others() {
+    let stage = Stage::new();
+    let ([mut primary, mut secondary, _tertiary], _) = stage.triad();
+    let (_client, mut peer) = connected(&stage, &mut primary, "1@primary".parse().unwrap()).await;
+    let (id, request) = peer.request().await;
+    assert!(matches!(request, Request::Status { ref filter, .. } if filter.without_checkouts), "{request:?}");
+    peer.reply(id, Reply::Status(Box::new(server_list()))).await;
+    peer.heartbeat().await;
+    drop((peer, primary));
+    secondary.accept(Some(Secondary)).await.heartbeat().await;
+    assert_eq!(stage.dials(Tertiary), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_nobody_had_named_is_found_by_its_address() {
+    let stage = Stage::new();
+    let ([mut primary, mut secondary, _tertiary], _) = stage.triad();
+    let (_client, mut peer) = connected(&stage, &mut primary, "1@primary".parse().unwrap()).await;
+    peer.request().await;
+    peer.moved(Some(Secondary)).await;
+    secondary.accept(Some(Secondary)).await.heartbeat().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relayed_client_comes_back_through_the_same_address() {
+    let stage = Stage::new();
+    let ([mut balancer, _secondary, _tertiary], _) = stage.triad();
+    let config = ClientConfig { relay: true, ..config("1@primary".parse().unwrap()) };
+    let (_client, mut peer) = connected_with(&stage, &mut balancer, config).await;
+    assert!(peer.hello.relay);
+    peer.moved(Some(Secondary)).await;
+    balancer.accept(Some(Primary)).await.heartbeat().await;
+    peer.hung_up().await;
+    assert_eq!(stage.dials(Secondary), 0, "a relayed client followed a redirect");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_former_master_without_news_is_dialed_again_after_five_seconds() {
+    let stage = Stage::new();
+    let ([mut primary, secondary, tertiary], path) = stage.triad();
+    drop((secondary, tertiary));
+    let (_client, mut peer) = connected(&stage, &mut primary, path).await;
+    let begin = Instant::now();
+    peer.moved(None).await;
+    peer.hung_up().await;
+    assert_eq!(millis_since(begin), 5000);
+    primary.accept(Some(Primary)).await.heartbeat().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_independent_site_is_tried_when_the_first_has_no_master() {
     let stage = Stage::new();
     let [mut primary, mut secondary, _tertiary] = stage.triad().0;
@@ -357,7 +410,7 @@ async fn an_independent_site_is_tried_when_the_first_has_no_master() {
     let client = connecting.await.unwrap().unwrap();
     idle.hung_up().await;
     // One name only: the client asks who else there is.
-    assert!(matches!(master.request().await, (_, licensing_client::protocol::Request::Status { .. })));
+    assert!(matches!(master.request().await, (_, Request::Status { .. })));
     // The session belongs to the second site: the first is not asked any more.
     drop((master, secondary));
     sleep(Duration::from_secs(3)).await;

@@ -11,7 +11,7 @@ use crate::id::{LogIndex, RequestId, Token};
 use crate::outcome::{Answer, Denial};
 
 /// Most sessions at a time: ten times the connections one server takes, so that sessions waiting for their grace to
-/// run out never keep new ones away, and at about 600 bytes each still only 120 MB.
+/// run out never keep new ones away, and at about 500 bytes each they take 100 MB.
 pub const MAX_SESSIONS: usize = 200_000;
 
 /// Most answers a session may leave unacknowledged: how far a client may send ahead.

@@ -79,7 +79,8 @@ pub struct Applied {
 /// proposals. An entry at or below the last one has been applied already: it changes nothing and is denied as
 /// [`Denial::InvalidParameter`], so that no name is ever given twice.
 ///
-/// Costs O(log n) in live checkouts for a checkout or checkin.
+/// A checkout or checkin costs O(log n) in live checkouts, and a checkout also looks at the license lines of its
+/// feature. What ends sessions costs that much for each seat they hold.
 pub fn apply(state: &mut State, index: LogIndex, proposal: &Proposal) -> Applied {
     state.apply(index, proposal)
 }
@@ -390,28 +391,6 @@ impl State {
         if pool.in_use == 0 && pool.terms.is_retired() {
             self.pools.remove(&checkout.pool);
         }
-    }
-
-    /// What a session holds, in handle order.
-    pub(crate) fn handles_of(&self, session: SessionId) -> Vec<Handle> {
-        let all = (session, Handle(0))..=(session, Handle(u64::MAX));
-        self.held.range(all).map(|(_, handle)| *handle).collect()
-    }
-
-    /// Checkouts of a feature by sessions of the given identity, in handle order. Walks all sessions: `lmremove` is
-    /// rare, and an index by identity would cost every session memory.
-    fn held_by(&self, feature: &str, is_holder: impl Fn(&Identity) -> bool) -> Vec<Handle> {
-        let holders = self.sessions.iter().filter(|(_, session)| is_holder(&session.identity));
-        let handles = holders.flat_map(|(session, _)| self.handles_of(*session));
-        let mut found: Vec<Handle> =
-            handles.filter(|handle| self.feature_of(handle) == Some(feature)).collect();
-        found.sort();
-        found
-    }
-
-    fn feature_of(&self, handle: &Handle) -> Option<&str> {
-        let pool = self.pools.get(&self.checkouts.get(handle)?.pool)?;
-        Some(&pool.terms.key.feature)
     }
 
     fn holding(&self, handle: Handle, checkout: &Checkout) -> Holding {

@@ -171,6 +171,28 @@ impl State {
         self.catalog.next_deadline(self.clock)
     }
 
+    /// What a session holds, in handle order.
+    pub(crate) fn handles_of(&self, session: SessionId) -> Vec<Handle> {
+        let all = (session, Handle(0))..=(session, Handle(u64::MAX));
+        self.held.range(all).map(|(_, handle)| *handle).collect()
+    }
+
+    /// Checkouts of a feature by sessions of the given identity, in handle order. Walks all sessions: `lmremove` is
+    /// rare, and an index by identity would cost every session memory.
+    pub(crate) fn held_by(&self, feature: &str, is_holder: impl Fn(&Identity) -> bool) -> Vec<Handle> {
+        let holders = self.sessions.iter().filter(|(_, session)| is_holder(&session.identity));
+        let handles = holders.flat_map(|(session, _)| self.handles_of(*session));
+        let mut found: Vec<Handle> =
+            handles.filter(|handle| self.feature_of(handle) == Some(feature)).collect();
+        found.sort();
+        found
+    }
+
+    fn feature_of(&self, handle: &Handle) -> Option<&str> {
+        let pool = self.pools.get(&self.checkouts.get(handle)?.pool)?;
+        Some(&pool.terms.key.feature)
+    }
+
     fn pool_view<'a>(&self, id: PoolId, pool: &'a Pool) -> PoolView<'a> {
         let terms = &pool.terms;
         PoolView {

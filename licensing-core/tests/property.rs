@@ -19,7 +19,7 @@ use model::{DAY, JANUARY, Model, Spec};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use steps::{Ask, Number, Step, any_proposal, identity, spec, step};
+use steps::{Ask, Number, Step, When, any_proposal, identity, spec, step, when};
 
 /// The log as it grows, what the crate makes of it, and what the model makes of it.
 struct Run {
@@ -52,7 +52,7 @@ impl Run {
         }
     }
 
-    fn take(&mut self, step: &Step, hours: u64, gap: u64) {
+    fn take(&mut self, step: &Step, when: &When, gap: u64) {
         let session = |pick: &Index| *pick.get(&self.sessions);
         let token = |right, session: (SessionId, Token)| if right { session.1 } else { Token([0xee; 16]) };
         let commands = match step {
@@ -108,8 +108,18 @@ impl Run {
         };
         for command in commands {
             let index = LogIndex(self.state.last_index().0 + 1 + gap);
-            self.apply(index, Proposal { at: Timestamp(JANUARY + hours * DAY / 24), command });
+            let at = self.moment(when);
+            self.apply(index, Proposal { at, command });
         }
+    }
+
+    fn moment(&self, when: &When) -> Timestamp {
+        let clock = self.model.clock.max(JANUARY);
+        Timestamp(match when {
+            When::Hours(hours) => clock + hours * DAY / 24,
+            When::HoursBack(hours) => clock - hours * DAY / 24,
+            When::Deadline { ms_before } => self.model.next_deadline().map_or(clock, |next| next - ms_before),
+        })
     }
 
     fn action(&self, ask: &Ask) -> Action {
@@ -241,6 +251,10 @@ impl Run {
             .collect();
         assert_eq!(found, expected);
         assert_eq!(state.checkout_count(), expected.len());
+        for pair in expected.windows(2) {
+            assert_eq!(state.checkouts_after(pair[0].0).next().map(|one| one.handle), Some(pair[1].0));
+        }
+        assert_eq!(state.next_deadline().map(|at| at.0), model.next_deadline());
         for session in &model.sessions {
             let Model { checkouts, .. } = model;
             assert_eq!(state.identity(session.id), Some(&session.identity));
@@ -300,15 +314,15 @@ proptest! {
     fn every_log_gets_the_answers_of_the_naive_model(
         known in vec(spec(), 1..5),
         installed in prop::bool::weighted(0.9),
-        steps in vec((step(), 0..700u64, 0..3u64), 1..120),
+        steps in vec((step(), when(), 0..3u64), 1..120),
     ) {
         let mut run = Run::new(known);
         if installed {
             let license = run.model.known[0].text();
             run.apply(LogIndex(1), Proposal { at: Timestamp(JANUARY), command: Command::Install { license } });
         }
-        for (step, hours, gap) in &steps {
-            run.take(step, *hours, *gap);
+        for (step, when, gap) in &steps {
+            run.take(step, when, *gap);
         }
         run.replay();
     }
@@ -331,13 +345,13 @@ proptest! {
     #[test]
     fn damaged_bytes_are_refused_or_read_as_a_consistent_state(
         known in spec(),
-        steps in vec((step(), 0..700u64, 0..3u64), 1..40),
+        steps in vec((step(), when(), 0..3u64), 1..40),
         damage in vec((any::<Index>(), any::<u8>()), 1..4),
         cut in proptest::option::of(any::<Index>()),
     ) {
         let mut run = Run::new(vec![known]);
-        for (step, hours, gap) in &steps {
-            run.take(step, *hours, *gap);
+        for (step, when, gap) in &steps {
+            run.take(step, when, *gap);
         }
         let mut bytes = run.state.to_bytes();
         for (place, byte) in damage {

@@ -1,6 +1,7 @@
 //! Where the requests of peers are answered: first the checks, then openraft, then what the answer means for us.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -137,6 +138,7 @@ async fn vote(inner: &Inner, peer: Role, request: VoteRequest, before: bool) -> 
     if behind && inner.config.role == Role::Tertiary {
         // Nobody else can lead: the candidate lacks entries this server holds. Become caretaker, bring it up to date,
         // hand over (`pin`). openraft ignores this while a living leader's lease is valid.
+        inner.counts.caretaker_campaigns.fetch_add(1, Ordering::Relaxed);
         let _ = inner.raft.trigger().elect(true).await;
     }
     Ok(PeerReply::Vote(response))

@@ -70,7 +70,7 @@ pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
 pub use mastership::Mastership;
-pub use node::{Node, ServerHealth};
+pub use node::{Node, NodeCounts, ServerHealth};
 
 /// First bytes of a peer's connection: a listener that serves others as well tells peers by them.
 pub const PEER_PREAMBLE: [u8; 4] = *b"\0LSP";

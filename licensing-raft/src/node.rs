@@ -1,6 +1,6 @@
 //! One server of a triad: the whole public face of this crate.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,6 +75,7 @@ pub(crate) struct Inner {
     /// Answers nobody any more.
     stopped: AtomicBool,
     handovers: AtomicU32,
+    pub(crate) counts: Counts,
     readmitted: Mutex<Vec<[u8; 16]>>,
     failure: watch::Sender<Option<String>>,
     proposals: Semaphore,
@@ -99,6 +100,25 @@ pub struct ServerHealth {
     pub log_lag: Option<u64>,
     /// What an administrator should know about it.
     pub remark: Option<String>,
+}
+
+/// How often the rarer things have happened on one server since its start. For metrics, and for tests that must know
+/// that what they provoke did happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Handovers this server began as a leader.
+    pub handovers: u64,
+    /// Handovers whose target did not take over, so that this server took the leadership back.
+    pub handovers_taken_back: u64,
+    /// Times the tertiary was asked for a vote by a server that lacked entries, and campaigned itself as caretaker.
+    pub caretaker_campaigns: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) handovers: AtomicU64,
+    pub(crate) handovers_taken_back: AtomicU64,
+    pub(crate) caretaker_campaigns: AtomicU64,
 }
 
 impl Node {
@@ -183,6 +203,16 @@ impl Node {
         Role::ALL.map(|role| self.inner.health(role))
     }
 
+    /// How often the rarer things have happened.
+    pub fn counts(&self) -> NodeCounts {
+        let counts = &self.inner.counts;
+        NodeCounts {
+            handovers: counts.handovers.load(Ordering::Relaxed),
+            handovers_taken_back: counts.handovers_taken_back.load(Ordering::Relaxed),
+            caretaker_campaigns: counts.caretaker_campaigns.load(Ordering::Relaxed),
+        }
+    }
+
     /// What an administrator should know, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let inner = &self.inner;
@@ -223,7 +253,8 @@ impl Node {
         });
     }
 
-    /// Stops the node. With `hand_over` a master gives its mastership to the best other server first.
+    /// Stops the node and lets go of its data directory. With `hand_over` a master gives its mastership to the best
+    /// other server first. Must not be called twice at the same time.
     pub async fn stop(&self, hand_over: bool) {
         let inner = &self.inner;
         inner.leaving.store(true, Ordering::SeqCst);
@@ -238,14 +269,15 @@ impl Node {
         }
         // What is left to say goes with the tasks; an unfinished proposal is unknown to its caller.
         inner.stopped.store(true, Ordering::SeqCst);
-        inner.connections.abort_all();
+        inner.connections.end().await;
         let _ = inner.raft.shutdown().await;
         inner.mastership.send_replace(Mastership::unknown(inner.config.role));
-        inner.tasks.abort_all();
+        inner.tasks.end().await;
         let log = inner.log.clone();
         if let Err(error) = crate::runtime::off_thread(move || log.close()).await {
             tracing::error!("the log was not closed cleanly: {error}");
         }
+        inner.standing.release();
     }
 }
 
@@ -313,6 +345,7 @@ async fn assemble(
         leaving: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
         handovers: AtomicU32::new(0),
+        counts: Counts::default(),
         readmitted: Mutex::default(),
         failure,
         proposals: Semaphore::new(MAX_PROPOSALS),

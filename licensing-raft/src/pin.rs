@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use licensing_core::id::Role;
@@ -140,6 +141,7 @@ fn peer_standing(
 /// Hands leadership to `target`. `false` when it did not take it and this server leads on.
 pub(crate) async fn hand_over(inner: &Inner, target: Role) -> bool {
     let _guard = inner.begin_handover();
+    inner.counts.handovers.fetch_add(1, Ordering::Relaxed);
     tracing::info!("handing over to the {target}");
     if inner.raft.trigger().transfer_leader(target.number()).await.is_err() {
         return false;
@@ -159,6 +161,7 @@ pub(crate) async fn hand_over(inner: &Inner, target: Role) -> bool {
             Err(_) => break,
         }
     }
+    inner.counts.handovers_taken_back.fetch_add(1, Ordering::Relaxed);
     depose_self(inner).await;
     false
 }

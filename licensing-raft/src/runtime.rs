@@ -43,10 +43,23 @@ impl NodeTasks {
         task
     }
 
-    /// Ends all tasks of this node where they stand.
-    pub(crate) fn abort_all(&self) {
-        for task in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            task.abort();
+    /// Ends all tasks of this node where they stand, and returns once none of them runs any more.
+    pub(crate) async fn end(&self) {
+        loop {
+            let tasks: Vec<AbortHandle> =
+                std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            // A task may have started another before it ended: look until there are none.
+            if tasks.is_empty() {
+                return;
+            }
+            for task in &tasks {
+                task.abort();
+            }
+            for task in tasks {
+                while !task.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
         }
     }
 }

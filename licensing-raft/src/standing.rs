@@ -82,4 +82,6 @@ pub(crate) trait StandingKeeper: Send + Sync {
     fn read(&self) -> Standing;
     /// Durable on return.
     fn write(&self, standing: &Standing) -> io::Result<()>;
+    /// Lets another server process have the directory.
+    fn release(&self);
 }

@@ -3,10 +3,14 @@
 //! An administrator is whoever asks from this machine, or proves knowledge of the admin key. Everybody else gets a
 //! refusal that says so, and a line in the log.
 
+use std::sync::Arc;
+
 use licensing_client::protocol::Reply;
 use licensing_core::command::Command;
+use licensing_core::event::{Event, EventKind};
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
+use tokio::sync::broadcast::error::RecvError;
 use tracing::{info, warn};
 
 use crate::client_port::propose_error;
@@ -113,6 +117,27 @@ pub(crate) async fn reread(server: &Server) -> Reply {
             Outcome::Denied(denial) => Reply::Error(denial.to_string()),
             other => Reply::Error(format!("unexpected answer to Install: {other:?}")),
         },
+    }
+}
+
+/// Looks at this server's own file again whenever a license is installed, until the node stops: an administrator who
+/// put the same file on all three is then not told that they differ.
+pub(crate) async fn follow_installs(server: Arc<Server>) {
+    let mut events = server.node.events();
+    loop {
+        match events.recv().await {
+            Ok(Event { kind: EventKind::LicenseInstalled { .. }, .. }) | Err(RecvError::Lagged(_)) => {
+                let path = server.license().path.clone();
+                // A file that cannot be read now leaves the old one in place: it differs, and the status says so.
+                if let Ok(Ok(file)) = tokio::task::spawn_blocking(move || LicenseFile::read(&path)).await
+                    && file.license.triad_identity() == server.identity
+                {
+                    server.set_license(file);
+                }
+            }
+            Ok(_) => {}
+            Err(RecvError::Closed) => return,
+        }
     }
 }
 

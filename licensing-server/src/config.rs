@@ -128,7 +128,8 @@ impl ServerConfig {
             Some(role) => role,
             None => own_role(&license.license)?,
         };
-        node.license_fingerprint = license.fingerprint();
+        // The node's own comparison of files is not used: it would go on with what was read at the start, after a
+        // reread too. Status pages compare this server's file, as last read, with the license that is served.
         node.software_version = crate::VERSION.to_owned();
         node.force_bootstrap = options.force_bootstrap;
         match (options.profile, license.license.heartbeat_interval()) {

@@ -33,7 +33,7 @@ impl Exit {
         }
     }
 
-    /// The worse of two: what a command that did several things ends with.
+    /// What a command that did several things ends with: the first trouble, if there was any.
     pub fn and(self, other: Exit) -> Exit {
         if self == Exit::Done { other } else { self }
     }

@@ -13,9 +13,11 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod exit;
 pub mod key_file;
 pub mod license_file;
+pub mod local_triad;
 pub mod render;
 pub mod run;
 pub mod survey;

@@ -19,7 +19,7 @@ pub(crate) async fn follow(server: Arc<Server>) {
     let mut mastership = server.node.mastership();
     let mut last: Option<Mastership> = None;
     loop {
-        let now = mastership.borrow_and_update().clone();
+        let now = *mastership.borrow_and_update();
         let standing = server.standing_of(&now);
         server.publish(standing);
         log(&server, last.as_ref(), &now);

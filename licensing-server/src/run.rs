@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::config::ServerConfig;
 use crate::server::{Server, Stop};
-use crate::{debug_log, mastership, port};
+use crate::{admin, debug_log, mastership, port};
 
 /// How long the node may take to hand over and to close its store. A handover takes milliseconds and the store a
 /// flush; a disk that hangs must not keep a host from shutting down.
@@ -61,6 +61,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(mastership::follow(server.clone()));
     tasks.spawn(debug_log::follow(server.clone()));
+    tasks.spawn(admin::follow_installs(server.clone()));
     let accepting = tasks.spawn(port::accept(server.clone(), listener));
     ready(address);
 

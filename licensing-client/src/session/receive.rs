@@ -66,7 +66,7 @@ impl<W: Waiter> Session<W> {
                 self.events.push_back(SessionEvent::Servers(page.servers));
             }
             (Purpose::Servers, Reply::Error(reason)) => debug!(reason, "the servers are not listed"),
-            (Purpose::Call(number), Reply::Answer(answer)) => self.called(number, answer),
+            (Purpose::Call(number), Reply::Answer(answer)) => self.called(number, now, answer),
             (Purpose::Call(number), Reply::Error(reason)) => self.call_refused(number, reason),
             (Purpose::Query(number), Reply::Status(page)) => self.queried(number, now, page),
             (Purpose::Query(number), Reply::Error(reason)) => {
@@ -111,7 +111,7 @@ impl<W: Waiter> Session<W> {
         self.events.push_back(SessionEvent::NotOpened(reason));
     }
 
-    fn called(&mut self, number: u64, answer: Answer) {
+    fn called(&mut self, number: u64, now: Duration, answer: Answer) {
         if let Outcome::Denied(Denial::UnknownSession { .. } | Denial::WrongToken { .. }) = answer.outcome {
             if let Some(asked) = self.asked.get_mut(&number) {
                 // This sending was not carried out; whether an earlier one was, `in_doubt` knows.
@@ -124,7 +124,7 @@ impl<W: Waiter> Session<W> {
         match (asked.waiter, &answer.outcome) {
             (Some(waiter), _) if !waiter.gave_up() => self.deliver(waiter, Ok(Payload::Answer(answer))),
             // Nobody will ever give these seats back but we.
-            (_, Outcome::Granted { handle, .. }) => self.give_back(*handle),
+            (_, Outcome::Granted { handle, .. }) => self.give_back(now, *handle, None),
             _ => {}
         }
     }
@@ -180,7 +180,7 @@ impl<W: Waiter> Session<W> {
             }
             Phase::Closing { session, waiter, .. } => {
                 self.finish(End::Lost(session));
-                self.deliver_closed(waiter, Ok(Payload::Closed));
+                self.deliver_to(waiter, Ok(Payload::Closed));
                 self.events.push_back(SessionEvent::Closed);
             }
             other => self.phase = other,
@@ -190,7 +190,7 @@ impl<W: Waiter> Session<W> {
     pub(super) fn end_closing(&mut self, result: Result<Payload, RequestError>) {
         if let Phase::Closing { waiter, .. } = std::mem::replace(&mut self.phase, Phase::Over(End::Closed)) {
             self.finish(End::Closed);
-            self.deliver_closed(waiter, result);
+            self.deliver_to(waiter, result);
             self.events.push_back(SessionEvent::Closed);
         }
     }
@@ -199,8 +199,10 @@ impl<W: Waiter> Session<W> {
     pub(super) fn finish(&mut self, end: End) {
         self.phase = Phase::Over(end);
         self.sending = false;
-        self.returns.clear();
         let over = self.refusal().unwrap_or(RequestError::Closed);
+        for back in std::mem::take(&mut self.returns) {
+            self.deliver_to(back.waiter, Err(over.clone()));
+        }
         for asked in std::mem::take(&mut self.asked).into_values() {
             let error = asked.error_at_end(&over);
             if let Some(waiter) = asked.waiter {
@@ -232,7 +234,7 @@ impl<W: Waiter> Session<W> {
         self.events.push_back(SessionEvent::Delivered { waiter, result });
     }
 
-    pub(super) fn deliver_closed(&mut self, waiter: Option<W>, result: Result<Payload, RequestError>) {
+    pub(super) fn deliver_to(&mut self, waiter: Option<W>, result: Result<Payload, RequestError>) {
         if let Some(waiter) = waiter {
             self.deliver(waiter, result);
         }

@@ -71,7 +71,7 @@ impl<W: Waiter> Session<W> {
             return None;
         }
         let (action, waiter, deadline) = match self.returns.pop_front() {
-            Some(handle) => (Action::Checkin { handle, owner: None }, None, Duration::MAX),
+            Some(back) => (Action::Checkin { handle: back.handle, owner: None }, back.waiter, back.deadline),
             None => {
                 while self.waiting.front().is_some_and(|waiting| waiting.waiter.gave_up()) {
                     self.waiting.pop_front();

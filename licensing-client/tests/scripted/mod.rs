@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use licensing_client::framing::{FrameReader, FrameWriter, read_preamble};
 use licensing_client::protocol::{
-    ClientMessage, Hello, MasterAddress, Reply, Request, ServerMessage, Standing, Welcome,
+    ClientMessage, Hello, MasterAddress, Reply, Request, ServerMessage, ServerStatus, Standing, StatusPage,
+    Welcome,
 };
 use licensing_client::{Client, ClientConfig, Dial, SearchPath, ServerAddress, Stream, TokenSource};
 use licensing_core::command::{Action, Identity};
@@ -282,6 +283,33 @@ impl Peer {
         let (reader, mut writer) = (self.reader.into_inner(), self.writer.into_inner());
         writer.write_all(bytes).await.unwrap();
         reader
+    }
+}
+
+/// A status page with nothing on it but the three servers.
+pub fn server_list() -> StatusPage {
+    let server = |role| {
+        let ServerAddress { host, port } = address(role);
+        let (host_id, version) = (String::new(), String::new());
+        let (applied_index, log_lag, remark) = (None, None, None);
+        let (up, master) = (true, role == Role::Primary);
+        ServerStatus { role, host, port, host_id, up, master, version, applied_index, log_lag, remark }
+    };
+    StatusPage {
+        answered_by: Role::Primary,
+        master: Some(Role::Primary),
+        quorum: true,
+        preferred: None,
+        at: Timestamp(1),
+        applied_index: LogIndex(1),
+        license_path: String::new(),
+        vendor: String::new(),
+        servers: Role::ALL.map(server).into(),
+        features: Vec::new(),
+        checkouts: Vec::new(),
+        sessions: 1,
+        more_after: None,
+        warnings: Vec::new(),
     }
 }
 

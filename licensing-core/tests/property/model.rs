@@ -373,6 +373,16 @@ impl Model {
         })
     }
 
+    /// When the next line starts or ends.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        let lines = self.license.iter().flat_map(|license| license.used());
+        let moments = lines.flat_map(|line| {
+            let start = line.first_day.map(|day| JANUARY + (day - 1) * DAY);
+            [start, line.last_day.map(|day| JANUARY + day * DAY)]
+        });
+        moments.flatten().filter(|moment| *moment > self.clock).min()
+    }
+
     fn licensed(&self, key: Key) -> u64 {
         let lines = self.license.iter().flat_map(|license| license.used());
         let valid = lines.filter(|line| line.key() == key && line.is_valid(self.clock));

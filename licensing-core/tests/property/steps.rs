@@ -44,6 +44,17 @@ pub(crate) enum Step {
     Snapshot,
 }
 
+/// What the master's clock says, seen from the clock of the state.
+#[derive(Debug, Clone)]
+pub(crate) enum When {
+    Hours(u64),
+    HoursBack(u64),
+    /// The moment at which the next line starts or ends, or just before it.
+    Deadline {
+        ms_before: u64,
+    },
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Number {
     /// The next one, acknowledging all but the last few.
@@ -98,6 +109,14 @@ fn line() -> impl Strategy<Value = Line> {
                 }
             },
         )
+}
+
+pub(crate) fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        8 => (0..12u64).prop_map(When::Hours),
+        1 => (1..100u64).prop_map(When::HoursBack),
+        1 => (0..3u64).prop_map(|ms_before| When::Deadline { ms_before }),
+    ]
 }
 
 pub(crate) fn spec() -> impl Strategy<Value = Spec> {

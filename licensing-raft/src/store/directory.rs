@@ -20,7 +20,7 @@ pub(crate) struct DataDirectory {
     role: Role,
     triad: String,
     standing: Mutex<Standing>,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDirectory {
@@ -52,7 +52,7 @@ impl DataDirectory {
             role,
             triad: triad.to_owned(),
             standing: Mutex::new(standing),
-            _lock: lock,
+            lock,
         };
         directory.write(&standing).map_err(|source| io_error("write", &triad_path, source))?;
         Ok(directory)
@@ -110,6 +110,11 @@ impl StandingKeeper for DataDirectory {
         sync_directory(&self.path)?;
         *current = *standing;
         Ok(())
+    }
+
+    fn release(&self) {
+        // A lock that cannot be given up ends with the process at the latest.
+        let _ = self.lock.unlock();
     }
 }
 

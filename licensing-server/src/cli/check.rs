@@ -37,7 +37,8 @@ fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
         return Err(denial.to_string());
     }
     let license = &file.license;
-    let vendor = license.vendor.as_ref().map_or("no vendor".to_owned(), |vendor| format!("vendor {}", vendor.name));
+    let vendor =
+        license.vendor.as_ref().map_or("no vendor".to_owned(), |vendor| format!("vendor {}", vendor.name));
     let mut out = format!(
         "{}: {}, {vendor}, {}\n",
         file.path.display(),
@@ -128,6 +129,10 @@ old      1.0          0  31-dec-2020
     #[test]
     fn a_single_server_is_described() {
         let text = "SERVER pat ANY 27000\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 1 SIGN=0\n";
-        assert!(check(text).starts_with("a.lic: 1 server, vendor demo, 1 feature line\n\nSERVER  HOST"), "{}", check(text));
+        assert!(
+            check(text).starts_with("a.lic: 1 server, vendor demo, 1 feature line\n\nSERVER  HOST"),
+            "{}",
+            check(text)
+        );
     }
 }

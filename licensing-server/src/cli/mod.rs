@@ -14,6 +14,8 @@ mod serve;
 mod servers;
 mod status;
 
+pub(crate) use serve::IN_USE;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;

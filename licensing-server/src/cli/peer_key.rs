@@ -16,6 +16,9 @@ pub(super) fn make(file: Option<&Path>) -> Result<Exit, Failure> {
         KeyFileError::Exists { .. } => Failure::no(problem).hint("remove it first, or give another name"),
         problem => Failure::no(problem),
     })?;
-    talk(format_args!("wrote {}: copy it to all three servers and start each with --peer-key", path.display()));
+    talk(format_args!(
+        "wrote {}: copy it to all three servers and start each with --peer-key",
+        path.display()
+    ));
     Ok(Exit::Done)
 }

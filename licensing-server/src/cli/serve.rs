@@ -21,6 +21,9 @@ use crate::run::run;
 /// What a port that somebody else has reads like; [`crate::local_triad`] looks for it.
 pub(crate) const IN_USE: &str = "is in use by another program";
 
+/// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
+const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership=warn";
+
 /// File descriptors a server needs besides its client connections: peers, the store, undecided connections.
 const OTHER_FILES: usize = 5000;
 
@@ -112,8 +115,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,openraft=warn,sled=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let set = match format {
         LogFormat::Text => log.with_ansi(false).try_init(),
@@ -137,7 +139,9 @@ fn fit_to_files(limits: Limits) -> Limits {
     }
     let connections = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
     let connections = connections.max(usize::try_from(files).unwrap_or(usize::MAX) / 2);
-    warn!("{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n");
+    warn!(
+        "{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n"
+    );
     Limits { connections }
 }
 
@@ -161,8 +165,10 @@ async fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
 
 /// Done at the first SIGTERM or SIGINT; a second one ends the process on the spot.
 fn shutdown_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let handler = |kind| signal(kind).map_err(|error| Failure::no(format!("cannot wait for signals: {error}")));
-    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let handler =
+        |kind| signal(kind).map_err(|error| Failure::no(format!("cannot wait for signals: {error}")));
+    let (mut terminate, mut interrupt) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let mut either = async move || {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",

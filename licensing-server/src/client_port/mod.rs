@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use licensing_client::framing::{FrameError, FrameReader, FrameWriter, decode_frame, encode_frame};
 use licensing_client::protocol::{
     ClientMessage, Hello, MAX_UNANSWERED, PROTOCOL_VERSION, Refusal, Reply, Request, ServerMessage, Standing,
     Welcome, is_local,
 };
-use licensing_client::framing::{FrameError, FrameReader, FrameWriter, decode_frame, encode_frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};

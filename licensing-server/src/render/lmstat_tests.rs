@@ -41,16 +41,18 @@ fn with_head(rest: &str) -> String {
     HEALTHY_HEAD.to_owned() + rest
 }
 
-fn seconds_own_pages() -> [StatusPage; 1] {
-    let mut second = page(Role::Secondary);
-    second.master = Some(Role::Secondary);
-    second.servers[0].up = false;
-    second.servers[0].master = false;
-    second.servers[0].version = String::new();
-    second.servers[1].master = true;
-    second.checkouts = vec![checkout(81, "ann", 1)];
-    second.features[0].in_use = Seats(1);
-    [second]
+fn without_the_primary() -> [StatusPage; 2] {
+    [Role::Secondary, Role::Tertiary].map(|role| {
+        let mut page = page(role);
+        page.master = Some(Role::Secondary);
+        page.servers[0].up = false;
+        page.servers[0].master = false;
+        page.servers[0].version = String::new();
+        page.servers[1].master = true;
+        page.checkouts = vec![checkout(81, "ann", 1)];
+        page.features[0].in_use = Seats(1);
+        page
+    })
 }
 
 #[test]
@@ -178,7 +180,7 @@ Users of f1:  (Total of 2 licenses issued;  Total of 1 license in use)
 #[test]
 fn the_primary_is_down_and_the_secondary_is_master() {
     check(
-        &survey(&seconds_own_pages()),
+        &survey(&without_the_primary()),
         Features::InUse,
         "License server status: 2837@pat,2837@lee,2837@terry
     License file(s) on lee: /etc/licensing/triad.lic:

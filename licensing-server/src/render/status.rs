@@ -154,7 +154,7 @@ fn remark(server: &SeenServer) -> Option<String> {
             let unreachable = format!("not reachable from here: {problem}");
             Some(own.map_or(unreachable.clone(), |own| format!("{own}; {unreachable}")))
         }
-        (Some(problem), false) => Some(own.unwrap_or_else(|| problem.to_string())),
+        (Some(problem), false) => Some(own.map_or(problem.to_string(), |own| format!("{own}: {problem}"))),
     }
 }
 

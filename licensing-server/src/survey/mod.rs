@@ -1,10 +1,11 @@
 //! One look at a triad from the outside: every server is asked for its status, and the answers are merged into the
 //! picture an administrator wants.
 //!
-//! The property kept: what the master says goes before what others say, and a server that cannot be reached from
-//! here is said to be so even when the master hears it. Asking is in [`ask`], merging is here and pure.
+//! The property kept: what the master says goes before what others say, what a server says about itself before what
+//! others say about it, and what was seen just now before what others remember: a server that refused the connection
+//! is down, though the others may believe in it for another lease. Asking is in [`ask`], merging is here and pure.
 
-//pub mod ask;
+pub mod ask;
 mod problem;
 
 use licensing_client::ServerAddress;
@@ -85,6 +86,10 @@ impl Survey {
                 Some(_) => None,
                 None => Some(find_problem(probes, &name, role)),
             };
+            if problem.as_ref().is_some_and(ProbeProblem::is_gone) {
+                take_down(status);
+                page.master = page.master.filter(|master| *master != role);
+            }
             seen.push(SeenServer { name, status: Some(status.clone()), problem });
         }
         for warning in answers.iter().flat_map(|answer| &answer.warnings) {
@@ -129,6 +134,15 @@ fn add_own_word(status: &mut ServerStatus, own: &ServerStatus) {
     if status.remark.is_none() {
         status.remark.clone_from(&own.remark);
     }
+}
+
+/// It has just been seen not to serve.
+fn take_down(status: &mut ServerStatus) {
+    if status.up {
+        status.remark = Some("gone, the others have not noticed yet".to_owned());
+    }
+    status.up = false;
+    status.master = false;
 }
 
 /// Why the server of this SERVER line did not answer: under its own name, or under an alias at the same place of a
@@ -186,7 +200,32 @@ pub(crate) mod tests {
         assert!(tertiary.up);
         assert!(tertiary.remark.as_ref().unwrap().contains("does not hear it"));
         assert_eq!(survey.servers[1].problem, Some(refused()));
-        assert!(survey.servers[1].is_up(), "the master hears the secondary");
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_reached_from_here_is_up_when_the_master_hears_it() {
+        let silent = ProbeProblem::connect_timeout();
+        let probes = [
+            Probe { name: name(27001), answer: Ok(page(Role::Primary)) },
+            Probe { name: name(27002), answer: Err(silent.clone()) },
+            Probe { name: name(27003), answer: Err(silent.clone()) },
+        ];
+        let survey = Survey::merge(&probes);
+        assert!(survey.servers[1].is_up());
+        assert_eq!(survey.servers[1].problem, Some(silent));
+    }
+
+    #[test]
+    fn a_master_killed_a_moment_ago_is_not_master_though_the_standbys_still_say_so() {
+        let probes = [
+            Probe { name: name(27001), answer: Err(refused()) },
+            Probe { name: name(27002), answer: Ok(page(Role::Secondary)) },
+            Probe { name: name(27003), answer: Ok(page(Role::Tertiary)) },
+        ];
+        let survey = Survey::merge(&probes);
+        assert_eq!(survey.master(), None);
+        assert!(!survey.servers[0].is_up());
+        assert!(!survey.servers[0].status.as_ref().unwrap().master);
     }
 
     #[test]

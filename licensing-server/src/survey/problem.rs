@@ -14,6 +14,8 @@ pub enum ProbeProblem {
         /// The system's words.
         text: String,
     },
+    /// A connection that the far end closed or reset instead of answering.
+    Closed(String),
     /// A connection, but no answer one can read.
     Read(String),
     /// The server answered that it will not talk.
@@ -24,6 +26,9 @@ pub enum ProbeProblem {
 
 /// What Linux calls a connection that is still being made: the number `lmstat` prints for a timeout.
 const EINPROGRESS: i32 = 115;
+
+/// What Linux calls a port at which nobody listens.
+const ECONNREFUSED: i32 = 111;
 
 impl ProbeProblem {
     /// What went wrong while connecting. The standard library has no kind for a failed name lookup: its errors
@@ -36,6 +41,12 @@ impl ProbeProblem {
         }
     }
 
+    /// Whether nobody serves there, for certain: the host answered, and no server did. Others may believe otherwise
+    /// for as long as a lease lasts.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, ProbeProblem::Connect { errno: ECONNREFUSED, .. } | ProbeProblem::Closed(_))
+    }
+
     /// Nobody answered the connection in time.
     pub fn connect_timeout() -> ProbeProblem {
         ProbeProblem::Connect { errno: EINPROGRESS, text: "Operation now in progress".to_owned() }
@@ -46,7 +57,7 @@ impl ProbeProblem {
         match self {
             ProbeProblem::UnknownHost(_) => -96,
             ProbeProblem::Connect { .. } | ProbeProblem::NotAsked => -15,
-            ProbeProblem::Read(_) => -16,
+            ProbeProblem::Closed(_) | ProbeProblem::Read(_) => -16,
             ProbeProblem::Refused(_) => -106,
         }
     }
@@ -62,7 +73,9 @@ impl ProbeProblem {
                 format!("Cannot connect to license server system. (-15,570:{errno} \"{text}\")")
             }
             ProbeProblem::NotAsked => "Cannot connect to license server system. (-15,570)".to_owned(),
-            ProbeProblem::Read(_) => "Cannot read data from license server system. (-16,287)".to_owned(),
+            ProbeProblem::Closed(_) | ProbeProblem::Read(_) => {
+                "Cannot read data from license server system. (-16,287)".to_owned()
+            }
             ProbeProblem::Refused(_) => "License server out of network connections. (-106,287)".to_owned(),
         }
     }
@@ -74,7 +87,9 @@ impl std::fmt::Display for ProbeProblem {
             ProbeProblem::UnknownHost(text) => write!(f, "unknown host: {text}"),
             ProbeProblem::Connect { errno: EINPROGRESS, .. } => f.write_str("no answer to the connection"),
             ProbeProblem::Connect { text, .. } => f.write_str(&text.to_lowercase()),
-            ProbeProblem::Read(text) | ProbeProblem::Refused(text) => f.write_str(text),
+            ProbeProblem::Closed(text) | ProbeProblem::Read(text) | ProbeProblem::Refused(text) => {
+                f.write_str(text)
+            }
             ProbeProblem::NotAsked => f.write_str("was not asked"),
         }
     }

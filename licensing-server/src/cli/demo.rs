@@ -1,0 +1,54 @@
+//! `licensing-server demo`.
+
+use super::{Failure, put, put_json, runtime, talk};
+use crate::demo::show;
+use crate::exit::Exit;
+
+/// What a shell calls a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+pub(super) fn demo(json: bool) -> Result<Exit, Failure> {
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::unknown(format!("cannot find this program to start it three times: {error}"))
+    })?;
+    let tell = move |line: String| {
+        if json {
+            talk(line);
+        } else {
+            // A reader that has gone away does not end the demonstration.
+            let _ = put(&(line + "\n"));
+        }
+    };
+    let runtime = runtime()?;
+    let shown = runtime.block_on(async {
+        // Leaving this block drops the servers, however it is left.
+        tokio::select! {
+            shown = show(program, tell) => Some(shown),
+            () = interrupted() => None,
+        }
+    });
+    // No task in the background has anything left to say to the servers.
+    runtime.shutdown_background();
+    let summary = match shown {
+        None => return Ok(Exit::Command(INTERRUPTED)),
+        Some(shown) => shown.map_err(Failure::unknown)?,
+    };
+    if json {
+        put_json(&summary)?;
+    }
+    Ok(if summary.is_clean() { Exit::Done } else { Exit::No })
+}
+
+/// Ctrl-C, or a polite kill.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -5,8 +5,8 @@ mod scripted;
 
 use std::time::Duration;
 
-use licensing_client::protocol::{Reply, Request};
-use licensing_client::{ClientConfig, ClientEvent, RequestError};
+use licensing_client::protocol::{MasterAddress, Reply, Request, ServerMessage, Standing};
+use licensing_client::{ClientConfig, ClientEvent, RequestError, ServerAddress};
 use licensing_core::id::{Handle, Role};
 use scripted::{
     SESSION, Stage, TOKEN, address, config, connected, connected_with, connecting, millis_since, server_list,
@@ -369,6 +369,22 @@ async fn a_master_nobody_had_named_is_found_by_its_address() {
     peer.request().await;
     peer.moved(Some(Secondary)).await;
     secondary.accept(Some(Secondary)).await.heartbeat().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_stands_for_its_place_in_the_search_path_whatever_the_servers_call_it() {
+    let stage = Stage::new();
+    let ([mut primary, mut secondary, _tertiary], path) = stage.triad();
+    let begin = Instant::now();
+    let connecting = connecting(&stage, config(path));
+    let mut standby = primary.accept(None).await;
+    let host = "name-behind-the-firewall".to_owned();
+    let master = Some(MasterAddress { role: Secondary, host: host.clone(), port: 2 });
+    standby.write(&ServerMessage::Moved(Standing { role: Primary, master })).await;
+    secondary.accept(Some(Secondary)).await.open_session().await;
+    assert!(millis_since(begin) < 5);
+    connecting.await.unwrap().unwrap();
+    assert_eq!(stage.dials_to(&ServerAddress::new(host, 2)), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@
 //! a full grace from then on.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use licensing_core::command::Command;
@@ -18,7 +18,10 @@ use crate::node::Inner;
 /// Sessions ended by one proposal: keeps an entry small when a thousand clients vanish at once.
 const SESSIONS_PER_PROPOSAL: usize = 1024;
 
-/// When sessions were last heard of.
+/// Sessions looked at under one lock: a sign of life must not wait for a hundred thousand others.
+const SESSIONS_PER_LOCK: usize = 1024;
+
+/// When sessions were last heard of. A session that was never heard of counts from when it was first noticed.
 #[derive(Default)]
 pub(crate) struct SignsOfLife(Mutex<BTreeMap<SessionId, Instant>>);
 
@@ -27,14 +30,35 @@ impl SignsOfLife {
         self.lock().insert(session, Instant::now());
     }
 
-    /// The sessions of `state` that nobody has heard of since `deadline`, oldest first. Forgets sessions that are gone.
-    fn silent_since(&self, state: &State, deadline: Instant) -> Vec<SessionId> {
-        let mut seen = self.lock();
-        seen.retain(|_, at| *at > deadline);
-        state.sessions().filter(|session| !seen.contains_key(session)).take(SESSIONS_PER_PROPOSAL).collect()
+    /// Gives every session a full grace from its next notice on.
+    fn forget_all(&self) {
+        self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Instant>> {
+    /// The sessions of `state` that have been silent for `grace` at `now`.
+    fn silent_for(&self, state: &State, now: Instant, grace: Duration) -> Vec<SessionId> {
+        let sessions: Vec<SessionId> = state.sessions().collect();
+        let mut silent = Vec::new();
+        for some in sessions.chunks(SESSIONS_PER_LOCK) {
+            let mut seen = self.lock();
+            let is_silent =
+                |session: &&SessionId| now.duration_since(*seen.entry(**session).or_insert(now)) >= grace;
+            silent.extend(some.iter().filter(is_silent));
+        }
+        self.forget_ended(&sessions);
+        silent.truncate(SESSIONS_PER_PROPOSAL);
+        silent
+    }
+
+    /// Drops what is no session any more, once it is as much as what is.
+    fn forget_ended(&self, living: &[SessionId]) {
+        let mut seen = self.lock();
+        if seen.len() > living.len() * 2 + SESSIONS_PER_LOCK {
+            seen.retain(|session, _| living.binary_search(session).is_ok());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -43,7 +67,7 @@ impl SignsOfLife {
 pub(crate) async fn watch(inner: Arc<Inner>) {
     let grace = inner.config.session_grace;
     let pause = (grace / 20).clamp(Duration::from_millis(20), Duration::from_millis(500));
-    let mut watching_since: Option<Instant> = None;
+    let mut was_master = false;
     let mut last_look = Instant::now();
     let mut mastership = inner.mastership.subscribe();
     loop {
@@ -53,23 +77,21 @@ pub(crate) async fn watch(inner: Arc<Inner>) {
             () = tokio::time::sleep(pause) => {}
         }
         let now = Instant::now();
+        // While this server did not run, or did not serve, nobody could give it a sign of life.
         let slept = now - last_look > pause + inner.config.timings.lease();
         last_look = now;
         if !mastership.borrow_and_update().serving {
-            watching_since = None;
+            was_master = false;
             continue;
         }
-        if slept {
-            // Nobody could renew while this server did not run.
-            watching_since = None;
+        if slept || !was_master {
+            inner.signs_of_life.forget_all();
+            was_master = true;
         }
-        let since = *watching_since.get_or_insert(now);
         let state = inner.machine.state();
-        if now.duration_since(since) >= grace {
-            let silent = inner.signs_of_life.silent_since(&state, now - grace);
-            if !silent.is_empty() {
-                expire(&inner, silent, state.last_index()).await;
-            }
+        let silent = inner.signs_of_life.silent_for(&state, now, grace);
+        if !silent.is_empty() {
+            expire(&inner, silent, state.last_index()).await;
         }
         if state.next_deadline().is_some_and(|deadline| deadline <= inner.triad_time()) {
             // Lost or late, it is proposed again on the next look.

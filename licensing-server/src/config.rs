@@ -65,14 +65,18 @@ pub struct ServerConfig {
 /// How much a server takes on. The numbers for one connection are beside the code that keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Client connections at a time; peers do not count.
+    /// Client connections at a time; peers do not count. 20,000 of a few kilobytes each are below 200 MB and above
+    /// any site we know of.
     pub connections: usize,
+    /// Connections that have not said yet what they are. 4,096 clients may start in the same instant; beyond that
+    /// the oldest goes, which is never a peer: peers speak as soon as they connect.
+    pub undecided: usize,
 }
 
-/// 20,000 connections of a few kilobytes each are below 200 MB and above any site we know of.
+/// See the fields.
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 20_000 }
+        Limits { connections: 20_000, undecided: 4096 }
     }
 }
 

@@ -35,10 +35,6 @@ pub(crate) const OPENING_DEADLINE: Duration = Duration::from_secs(2);
 /// Longest line of text, in bytes: `STATUS` and whatever a monitor appends.
 const MAX_LINE: usize = 128;
 
-/// Connections that have not said yet what they are. A start of 4,000 clients in the same instant fits; beyond it
-/// the oldest goes.
-const MAX_UNDECIDED: usize = 4096;
-
 /// Pause after an accept that failed (no file descriptors, usually): trying at once would only burn a processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -161,7 +157,7 @@ impl Undecided {
     fn admit(self: Arc<Self>, server: Arc<Server>, stream: TcpStream, from: SocketAddr) {
         let number = {
             let mut waiting = self.lock();
-            if waiting.tasks.len() >= MAX_UNDECIDED
+            if waiting.tasks.len() >= server.limits.undecided
                 && let Some((_, Some(oldest))) = waiting.tasks.pop_first()
             {
                 oldest.abort();

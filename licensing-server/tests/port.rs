@@ -131,6 +131,27 @@ async fn the_connection_limit_holds_and_places_come_back() {
 }
 
 #[tokio::test]
+async fn a_flood_of_silent_connections_pushes_out_its_own_oldest() {
+    let triad =
+        TestTriad::start_some(&[Role::Secondary], FEATURES, |config| config.limits.undecided = 2).await;
+    let address = triad.address(Role::Secondary);
+    let begun = std::time::Instant::now();
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    for stream in &mut silent[..8] {
+        assert_eq!(read_to_end(stream).await, b"");
+    }
+    assert!(
+        begun.elapsed().as_millis() < 1500,
+        "they were not pushed out, they timed out: {:?}",
+        begun.elapsed()
+    );
+    is_well(address).await;
+}
+
+#[tokio::test]
 async fn more_requests_than_are_answered_at_once_are_all_answered() {
     let (_triad, address) = alone().await;
     let mut raw = Raw::connect(address).await;

@@ -67,7 +67,12 @@ impl Stage {
 
     /// How often a server was dialed.
     pub fn dials(&self, role: Role) -> usize {
-        let name = address(role).to_string();
+        self.dials_to(&address(role))
+    }
+
+    /// How often an address was dialed.
+    pub fn dials_to(&self, address: &ServerAddress) -> usize {
+        let name = address.to_string();
         self.dials.lock().unwrap().iter().filter(|(_, dialed)| *dialed == name).count()
     }
 }

@@ -24,7 +24,7 @@ fn report(survey: &Survey) -> (String, bool) {
             (true, false) => "up",
             (false, _) => "down",
         };
-        let lag = status.and_then(|status| status.log_lag).filter(|lag| *lag > 0);
+        let lag = status.and_then(|status| status.log_lag).filter(|lag| *lag > 0 && server.is_up());
         let lag = lag.map(|lag| format!(", {lag} {} behind", if lag == 1 { "entry" } else { "entries" }));
         let remark = status.and_then(|status| status.remark.clone());
         let problem = server.problem.as_ref().map(ToString::to_string);

@@ -24,8 +24,8 @@ pub(crate) const IN_USE: &str = "is in use by another program";
 /// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
 const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership=warn";
 
-/// File descriptors a server needs besides its client connections: peers, the store, undecided connections.
-const OTHER_FILES: usize = 5000;
+/// File descriptors a server needs besides those of clients: peers, the store, standard streams.
+const OTHER_FILES: usize = 256;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -125,9 +125,9 @@ fn log_to_stderr(format: LogFormat) {
     drop(set);
 }
 
-/// Raises the limit of open files as far as needed and allowed; lowers the limit of connections to what fits.
+/// Raises the limit of open files as far as needed and allowed; takes fewer connections when it is not enough.
 fn fit_to_files(limits: Limits) -> Limits {
-    let wanted = (limits.connections + OTHER_FILES) as u64;
+    let wanted = (limits.connections + limits.undecided + OTHER_FILES) as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let allowed = maximum.unwrap_or(u64::MAX).min(wanted);
     let mut files = current.unwrap_or(u64::MAX);
@@ -137,12 +137,13 @@ fn fit_to_files(limits: Limits) -> Limits {
     if files >= wanted {
         return limits;
     }
-    let connections = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    let connections = connections.max(usize::try_from(files).unwrap_or(usize::MAX) / 2);
-    warn!(
+    let usable = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
+    let limits = Limits { connections: usable / 4 * 3, undecided: usable / 4 };
+    let connections = limits.connections;
+    info!(
         "{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n"
     );
-    Limits { connections }
+    limits
 }
 
 async fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {

@@ -20,27 +20,27 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Far above anything that works takes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub const FEATURES: &str =
+pub(crate) const FEATURES: &str =
     "FEATURE f1 demo 1.0 permanent 10 SIGN=0\nFEATURE f2 demo 2.5 31-dec-2099 3 SIGN=0\n";
 
 /// A server inside this process.
-pub struct TestServer {
-    pub role: Role,
-    pub address: SocketAddr,
+pub(crate) struct TestServer {
+    pub(crate) role: Role,
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), RunError>>,
 }
 
 impl TestServer {
-    pub async fn stop(mut self) -> Result<(), RunError> {
+    pub(crate) async fn stop(mut self) -> Result<(), RunError> {
         drop(self.stop.take());
         self.ended().await
     }
 
     /// Waits until it has ended.
-    pub async fn ended(self) -> Result<(), RunError> {
+    pub(crate) async fn ended(self) -> Result<(), RunError> {
         // Kept, so that the server is not stopped by us.
         let _stop = self.stop;
         tokio::time::timeout(PATIENCE, self.task)
@@ -51,21 +51,25 @@ impl TestServer {
 }
 
 /// Three servers inside this process, or some of them.
-pub struct TestTriad {
-    pub directory: TempDir,
-    pub servers: Vec<TestServer>,
+pub(crate) struct TestTriad {
+    pub(crate) directory: TempDir,
+    pub(crate) servers: Vec<TestServer>,
 }
 
 impl TestTriad {
     /// All three, with a master.
-    pub async fn start(features: &str, change: impl Fn(&mut ServerConfig)) -> TestTriad {
+    pub(crate) async fn start(features: &str, change: impl Fn(&mut ServerConfig)) -> TestTriad {
         let triad = TestTriad::start_some(&Role::ALL, features, change).await;
         triad.wait_for_master().await;
         triad
     }
 
     /// Some of the three; the others' ports answer nobody.
-    pub async fn start_some(roles: &[Role], features: &str, change: impl Fn(&mut ServerConfig)) -> TestTriad {
+    pub(crate) async fn start_some(
+        roles: &[Role],
+        features: &str,
+        change: impl Fn(&mut ServerConfig),
+    ) -> TestTriad {
         let directory = tempfile::tempdir().unwrap();
         let mut listeners = Vec::new();
         for _ in Role::ALL {
@@ -99,16 +103,16 @@ impl TestTriad {
         TestTriad { directory, servers }
     }
 
-    pub fn address(&self, role: Role) -> SocketAddr {
+    pub(crate) fn address(&self, role: Role) -> SocketAddr {
         self.servers.iter().find(|server| server.role == role).expect("it was not started").address
     }
 
-    pub fn take(&mut self, role: Role) -> TestServer {
+    pub(crate) fn take(&mut self, role: Role) -> TestServer {
         let place = self.servers.iter().position(|server| server.role == role).expect("it was not started");
         self.servers.remove(place)
     }
 
-    pub async fn wait_for_master(&self) -> Role {
+    pub(crate) async fn wait_for_master(&self) -> Role {
         wait_until("a master", async || {
             for server in &self.servers {
                 if text(server.address, "STATUS\r\n").await.contains("(MASTER)") {
@@ -125,7 +129,8 @@ async fn start_server(role: Role, config: ServerConfig, listener: TcpListener) -
     let (ready, is_ready) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
-    let task = tokio::spawn(run(config, listener, move |address| drop(ready.send(address)), shutdown));
+    let ready = move |address| ready.send(address).expect("nobody waits for the server");
+    let task = tokio::spawn(run(config, listener, ready, shutdown));
     match is_ready.await {
         Ok(address) => TestServer { role, address, stop: Some(stop), task },
         Err(_) => panic!("the {role} did not start: {:?}", task.await),
@@ -133,7 +138,7 @@ async fn start_server(role: Role, config: ServerConfig, listener: TcpListener) -
 }
 
 /// Looks again and again until there is something.
-pub async fn wait_until<T>(awaited: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn wait_until<T>(awaited: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -149,19 +154,19 @@ pub async fn wait_until<T>(awaited: &str, mut look: impl AsyncFnMut() -> Option<
 }
 
 /// What a server answers to a line of text, until it closes the connection.
-pub async fn text(address: SocketAddr, line: &str) -> String {
+pub(crate) async fn text(address: SocketAddr, line: &str) -> String {
     String::from_utf8_lossy(&bytes(address, line.as_bytes()).await).into_owned()
 }
 
 /// What a server answers to these bytes, until it closes the connection.
-pub async fn bytes(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+pub(crate) async fn bytes(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     read_to_end(&mut stream).await
 }
 
 /// Everything until the far end closes; a reset is an end, too.
-pub async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut answer = Vec::new();
     let reading = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
     let _ = reading.await.expect("the server does not close the connection");
@@ -169,15 +174,15 @@ pub async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 /// A connection that speaks the protocol by hand.
-pub struct Raw {
-    pub welcome: Welcome,
+pub(crate) struct Raw {
+    pub(crate) welcome: Welcome,
     reader: FrameReader<OwnedReadHalf>,
     writer: FrameWriter<OwnedWriteHalf>,
     next_id: u64,
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Raw {
+    pub(crate) async fn connect(address: SocketAddr) -> Raw {
         Raw::connect_as(
             address,
             Hello { version: PROTOCOL_VERSION, software: "test".to_owned(), relay: false },
@@ -185,7 +190,7 @@ impl Raw {
         .await
     }
 
-    pub async fn connect_as(address: SocketAddr, hello: Hello) -> Raw {
+    pub(crate) async fn connect_as(address: SocketAddr, hello: Hello) -> Raw {
         let mut stream = TcpStream::connect(address).await.unwrap();
         write_preamble(&mut stream).await.unwrap();
         let (read, write) = stream.into_split();
@@ -196,14 +201,14 @@ impl Raw {
         Raw { welcome, reader, writer, next_id: 1 }
     }
 
-    pub fn standing(&self) -> &Standing {
+    pub(crate) fn standing(&self) -> &Standing {
         match &self.welcome {
             Welcome::Ready { standing, .. } => standing,
             Welcome::Refused(refusal) => panic!("refused: {refusal}"),
         }
     }
 
-    pub fn challenge(&self) -> [u8; 32] {
+    pub(crate) fn challenge(&self) -> [u8; 32] {
         match &self.welcome {
             Welcome::Ready { challenge, .. } => *challenge,
             Welcome::Refused(refusal) => panic!("refused: {refusal}"),
@@ -211,7 +216,7 @@ impl Raw {
     }
 
     /// Sends without waiting; gives the id.
-    pub async fn send(&mut self, request: Request) -> u64 {
+    pub(crate) async fn send(&mut self, request: Request) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.writer.queue(&ClientMessage { id, request }).unwrap();
@@ -220,13 +225,13 @@ impl Raw {
     }
 
     /// The next message; `None` when the server has closed the connection.
-    pub async fn next(&mut self) -> Option<ServerMessage> {
+    pub(crate) async fn next(&mut self) -> Option<ServerMessage> {
         let next = tokio::time::timeout(PATIENCE, self.reader.next("message"));
         next.await.expect("the server is silent").unwrap_or(None)
     }
 
     /// Asks and waits for the answer.
-    pub async fn ask(&mut self, request: Request) -> Reply {
+    pub(crate) async fn ask(&mut self, request: Request) -> Reply {
         let asked = self.send(request).await;
         loop {
             match self.next().await.expect("the server closed the connection") {
@@ -238,7 +243,7 @@ impl Raw {
 }
 
 /// The words of a refusal.
-pub fn refusal(reply: Reply) -> String {
+pub(crate) fn refusal(reply: Reply) -> String {
     match reply {
         Reply::Error(words) => words,
         other => panic!("not refused: {other:?}"),

@@ -105,3 +105,109 @@ fn membership(stored: &StoredMembership) -> Result<(), Distrust> {
     }
     Err(Distrust::Membership { found: format!("{configs:?}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::vote::RaftLeaderId;
+
+    use super::*;
+    use crate::types::{Entry, Types};
+
+    type LeaderId = openraft::alias::LeaderIdOf<Types>;
+
+    fn id(term: u64, index: u64) -> LogId {
+        LogId::new(LeaderId::new(term, 1).to_committed(), index)
+    }
+
+    fn blank(term: u64, index: u64) -> Entry {
+        Entry::new(id(term, index), EntryPayload::Blank)
+    }
+
+    fn leader_vote(term: u64, node: u64) -> Vote {
+        Vote { leader_id: LeaderId::new(term, node), committed: true }
+    }
+
+    fn members(ids: &[u64]) -> StoredMembership {
+        let ids: std::collections::BTreeSet<u64> = ids.iter().copied().collect();
+        let members = openraft::Membership::new_with_defaults(vec![ids.clone()], ids);
+        StoredMembership::new(Some(id(1, 0)), members)
+    }
+
+    /// An append of the primary, leader of term 3, behind entry 10 of term 2; `forge` changes it.
+    fn judge(forge: impl FnOnce(&mut AppendRequest)) -> Result<(), Distrust> {
+        let mut request = AppendRequest {
+            vote: leader_vote(3, 1),
+            prev_log_id: Some(id(2, 10)),
+            entries: vec![blank(2, 11), blank(3, 12)],
+            leader_commit: Some(id(2, 10)),
+        };
+        forge(&mut request);
+        append(Role::Primary, &request, 3)
+    }
+
+    #[test]
+    fn an_honest_append_is_believed() {
+        assert_eq!(judge(|_| {}), Ok(()));
+        assert_eq!(judge(|request| request.entries.clear()), Ok(()));
+        assert_eq!(
+            judge(|request| (request.prev_log_id, request.entries) = (None, vec![blank(0, 0), blank(3, 1)])),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_forged_append_is_not() {
+        let peer = Role::Primary;
+        assert_eq!(
+            judge(|request| request.vote = leader_vote(1000, 99)),
+            Err(Distrust::Impersonation { peer, claimed: 99 })
+        );
+        assert_eq!(
+            judge(|request| request.vote = leader_vote(3, 2)),
+            Err(Distrust::Impersonation { peer, claimed: 2 })
+        );
+        assert_eq!(
+            judge(|request| request.vote = leader_vote(u64::MAX, 1)),
+            Err(Distrust::Term { claimed: u64::MAX, own: 3 })
+        );
+        assert_eq!(
+            judge(|request| request.entries = vec![blank(3, 50)]),
+            Err(Distrust::Gap { expected: 11, found: 50 })
+        );
+        assert_eq!(
+            judge(|request| request.entries = vec![blank(3, 11), blank(3, 11)]),
+            Err(Distrust::Gap { expected: 12, found: 11 })
+        );
+        assert_eq!(
+            judge(|request| request.entries = vec![blank(4, 11)]),
+            Err(Distrust::FutureEntry { index: 11, term: 4, leader: 3 })
+        );
+        assert_eq!(
+            judge(|request| request.entries = vec![blank(1, 11)]),
+            Err(Distrust::PastEntry { index: 11, term: 1, previous: 2 })
+        );
+        assert_eq!(
+            judge(|request| request.leader_commit = Some(id(9, 10))),
+            Err(Distrust::FutureCommit { index: 10, term: 9, leader: 3 })
+        );
+        let strangers = members(&[1, 2, 99]).membership().clone();
+        let takeover = Entry::new(id(3, 11), EntryPayload::Membership(strangers));
+        assert!(matches!(
+            judge(|request| request.entries = vec![takeover]),
+            Err(Distrust::Membership { .. })
+        ));
+    }
+
+    #[test]
+    fn a_snapshot_must_be_of_this_triad_and_of_its_leaders_past() {
+        let judge = |members, last: LogId| {
+            let meta = SnapshotMeta { last_log_id: Some(last), last_membership: members };
+            snapshot(Role::Primary, &leader_vote(3, 1), &meta, 3)
+        };
+        assert_eq!(judge(members(&[1, 2, 3]), id(3, 7)), Ok(()));
+        assert!(matches!(judge(members(&[]), id(3, 7)), Err(Distrust::Membership { .. })));
+        assert!(matches!(judge(members(&[1, 2]), id(3, 7)), Err(Distrust::Membership { .. })));
+        assert!(matches!(judge(members(&[1, 2, 3, 4]), id(3, 7)), Err(Distrust::Membership { .. })));
+        assert!(matches!(judge(members(&[1, 2, 3]), id(4, 7)), Err(Distrust::FutureEntry { .. })));
+    }
+}

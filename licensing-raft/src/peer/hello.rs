@@ -229,3 +229,115 @@ fn transcript(key: &[u8; 32], purpose: &str, dialer: &Hello, acceptor: &Hello) -
 fn tag(key: &[u8; 32], purpose: &str, dialer: &Hello, acceptor: &Hello) -> [u8; 32] {
     transcript(key, purpose, dialer, acceptor).finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    fn introduction(role: Role, key: u8) -> Introduction {
+        let rules = "PRIMARY_IS_MASTER, heartbeat 50 ms, lease 300 ms".to_owned();
+        Introduction { role, triad: "demo ANY ANY ANY".to_owned(), rules, key: Some(PeerKey([key; 32])) }
+    }
+
+    type Ends = (Result<Proven<DuplexStream>, HelloError>, Result<Proven<DuplexStream>, HelloError>);
+
+    /// The primary dials the secondary.
+    async fn meet(dialer: &Introduction, acceptor: &Introduction, ids: [Option<TriadId>; 2]) -> Ends {
+        let (here, mut there) = tokio::io::duplex(64 << 10);
+        let accept = async {
+            let mut preamble = [0; 4];
+            there.read_exact(&mut preamble).await.unwrap();
+            assert_eq!(preamble, crate::PEER_PREAMBLE);
+            acceptor.accept(there, ids[1], [2; 32]).await
+        };
+        tokio::join!(dialer.dial(here, Role::Secondary, ids[0], Lane::Log, [1; 32]), accept)
+    }
+
+    #[tokio::test]
+    async fn two_servers_of_a_triad_prove_themselves_and_talk() {
+        let id = Some(TriadId([5; 16]));
+        let (here, there) =
+            meet(&introduction(Role::Primary, 7), &introduction(Role::Secondary, 7), [id, None]).await;
+        let (mut here, mut there) = (here.unwrap(), there.unwrap());
+        assert_eq!((here.peer, there.peer, there.lane), (Role::Secondary, Role::Primary, Lane::Log));
+        for word in ["one", "two"] {
+            here.writer.feed(Bytes::from(word)).await.unwrap();
+            here.writer.flush().await.unwrap();
+            assert_eq!(there.reader.next().await.unwrap(), word);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_key_proves_nothing_to_either_side() {
+        let (here, _) =
+            meet(&introduction(Role::Primary, 7), &introduction(Role::Secondary, 8), [None, None]).await;
+        assert!(matches!(here.err(), Some(HelloError::WrongKey)));
+    }
+
+    /// Both sides must hear why, in words that name both servers.
+    async fn check_refused(other: Introduction, ids: [Option<TriadId>; 2], said: &str) {
+        let (here, there) = meet(&introduction(Role::Primary, 7), &other, ids).await;
+        for error in [here.err().unwrap().to_string(), there.err().unwrap().to_string()] {
+            assert!(error.contains(said), "`{error}` should contain `{said}`");
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_are_told_why_they_are_refused() {
+        let secondary = || introduction(Role::Secondary, 7);
+        check_refused(
+            Introduction { triad: "demo ANY 0019d244e9fc ANY".to_owned(), ..secondary() },
+            [None, None],
+            "the primary has `demo ANY ANY ANY`, the secondary has `demo ANY 0019d244e9fc ANY`",
+        )
+        .await;
+        check_refused(
+            Introduction { rules: "other".to_owned(), ..secondary() },
+            [None, None],
+            "follow different rules",
+        )
+        .await;
+        check_refused(introduction(Role::Primary, 7), [None, None], "two servers claim to be the primary")
+            .await;
+        let ids = [Some(TriadId([1; 16])), Some(TriadId([2; 16]))];
+        check_refused(secondary(), ids, "belong to different triads").await;
+    }
+
+    #[tokio::test]
+    async fn the_server_at_an_address_must_be_the_one_that_is_expected_there() {
+        let (here, _) =
+            meet(&introduction(Role::Primary, 7), &introduction(Role::Tertiary, 7), [None, None]).await;
+        let error = here.err().unwrap().to_string();
+        assert!(error.contains("answers as the tertiary, the secondary was expected"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_altered_repeated_or_oversized_frame_ends_the_connection() {
+        for forge in [|wire: &mut Vec<u8>| wire[20] ^= 1, |wire: &mut Vec<u8>| wire.extend(wire.clone())] {
+            let keys = Some([9; 32]);
+            let (mut near, far) = tokio::io::duplex(1 << 16);
+            let (inside, mut tap) = tokio::io::duplex(1 << 16);
+            let mut writer = FrameWriter::new(inside, 1 << 10);
+            writer.proven(keys);
+            writer.feed(Bytes::from("a vote for somebody")).await.unwrap();
+            writer.flush().await.unwrap();
+            drop(writer);
+            let mut wire = Vec::new();
+            tap.read_to_end(&mut wire).await.unwrap();
+            forge(&mut wire);
+            near.write_all(&wire).await.unwrap();
+            let mut reader = FrameReader::new(far, 1 << 10);
+            reader.proven(keys);
+            let first = reader.next().await;
+            let forged = if first.is_ok() { reader.next().await } else { first };
+            assert!(matches!(forged, Err(FrameError::Forged)), "{forged:?}");
+        }
+        let (mut near, far) = tokio::io::duplex(1 << 16);
+        near.write_all(&[0xff; 8]).await.unwrap();
+        let oversized = FrameReader::new(far, MAX_HELLO_FRAME).next().await;
+        assert!(matches!(oversized, Err(FrameError::Io(_))), "{oversized:?}");
+    }
+}

@@ -15,7 +15,7 @@ use crate::dial::{Dial, OsTokens, TcpDial, TokenSource};
 use crate::driver::{Driver, Setup};
 use crate::error::{ConnectError, RequestError};
 use crate::event::ClientEvent;
-use crate::identity::current_identity;
+use crate::identity::{current_identity, cut};
 use crate::protocol::{Hello, MAX_UNANSWERED, PROTOCOL_VERSION, StatusFilter, StatusPage};
 use crate::search_path::{SearchPath, ServerAddress};
 use crate::seek::Dialer;
@@ -42,7 +42,7 @@ pub struct ClientConfig {
     pub reconnect_timeout: Duration,
     /// How long [`Client::connect`] may take; [`RECONNECT_TIMEOUT`] unless set.
     pub connect_timeout: Duration,
-    /// Name and version of the program, for the servers' logs.
+    /// Name and version of the program, for the servers' logs; cut to 256 bytes.
     pub software: String,
     /// Ask a standby to pass the connection on to the master, for clients that can reach only a load balancer. Such
     /// a client does not follow redirects.
@@ -106,7 +106,8 @@ impl Client {
         tokens: &dyn TokenSource,
     ) -> Result<Client, ConnectError> {
         let token = tokens.token().map_err(ConnectError::NoRandomness)?;
-        let hello = Hello { version: PROTOCOL_VERSION, software: config.software, relay: config.relay };
+        let software = cut(&config.software).to_owned();
+        let hello = Hello { version: PROTOCOL_VERSION, software, relay: config.relay };
         let (commands, receiver) = mpsc::unbounded_channel();
         let (events, first_events) = broadcast::channel(MAX_EVENTS);
         let (server_sender, server) = watch::channel(None);
@@ -156,7 +157,8 @@ impl Client {
     /// The state of the triad as the master knows it, all pages of it. Pages are made one after the other, so
     /// checkouts that come or go meanwhile may be missing or be there still.
     ///
-    /// Errors: whatever kept it from being answered; nothing is changed by asking.
+    /// Errors: whatever kept it from being answered. Asking changes nothing, also when it is
+    /// [`RequestError::Unknown`] whether it was answered.
     pub async fn status(&self, filter: StatusFilter) -> Result<StatusPage, RequestError> {
         match self.ask(|ticket| Command::Status { filter, ticket }).await?.payload {
             Payload::Status(page) => Ok(*page),

@@ -38,12 +38,15 @@ fn identity_from(
 
 /// The text without blanks around it, cut to what a server accepts; `None` when nothing is left.
 fn meaningful(text: String) -> Option<String> {
-    let mut text = text.trim();
-    while text.len() > MAX_TEXT_BYTES {
-        let last = text.char_indices().next_back()?.0;
-        text = &text[..last];
-    }
+    let text = cut(text.trim());
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// As much of the text as a server accepts.
+pub(crate) fn cut(text: &str) -> &str {
+    let end = text.char_indices().map(|(start, character)| start + character.len_utf8());
+    let end = end.take_while(|end| *end <= MAX_TEXT_BYTES).last();
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]

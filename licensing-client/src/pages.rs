@@ -4,11 +4,16 @@ use licensing_core::id::Handle;
 
 use crate::protocol::StatusPage;
 
+/// Most pages put together: at the 2000 checkouts that servers put on a page, twice as many as the million a triad
+/// is meant for. A server that always has one more page is not believed for ever.
+const MAX_PAGES: usize = 1024;
+
 /// Collects the pages of one status answer. The pages are made at different moments, possibly by different
 /// servers, so a checkout that came or went meanwhile may be missing or stand there still.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     collected: Option<Box<StatusPage>>,
+    count: usize,
 }
 
 /// What to do after a page.
@@ -21,10 +26,11 @@ pub(crate) enum Progress {
 }
 
 impl Pages {
-    /// Adds a page. A server that names no later checkout than before to go on with would never end, so it ends
-    /// there.
+    /// Adds a page. What is cut off at [`MAX_PAGES`] is told by `more_after` of the whole. A server that names no
+    /// later checkout than before to go on with would never end, so it ends there.
     pub(crate) fn add(&mut self, page: Box<StatusPage>) -> Progress {
         let before = self.after();
+        self.count += 1;
         let more_after = page.more_after;
         let whole = match self.collected.take() {
             None => page,
@@ -36,16 +42,63 @@ impl Pages {
             }
         };
         match more_after {
-            Some(after) if before.is_none_or(|before| after > before) => {
+            Some(after) if before.is_none_or(|before| after > before) && self.count < MAX_PAGES => {
                 self.collected = Some(whole);
                 Progress::More
             }
-            _ => Progress::Done(Box::new(StatusPage { more_after: None, ..*whole })),
+            _ => {
+                let more_after = more_after.filter(|_| self.count >= MAX_PAGES);
+                Progress::Done(Box::new(StatusPage { more_after, ..*whole }))
+            }
         }
     }
 
     /// Where the next page begins; `None` for the first.
     pub(crate) fn after(&self) -> Option<Handle> {
         self.collected.as_ref().and_then(|page| page.more_after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use licensing_core::id::{LogIndex, Role, Timestamp};
+
+    use super::*;
+
+    fn page(more_after: Option<u64>) -> Box<StatusPage> {
+        Box::new(StatusPage {
+            answered_by: Role::Primary,
+            master: None,
+            quorum: false,
+            preferred: None,
+            at: Timestamp(0),
+            applied_index: LogIndex(0),
+            license_path: String::new(),
+            vendor: String::new(),
+            servers: Vec::new(),
+            features: Vec::new(),
+            checkouts: Vec::new(),
+            sessions: 0,
+            more_after: more_after.map(Handle),
+            warnings: vec!["w".to_owned()],
+        })
+    }
+
+    #[test]
+    fn pages_end_with_the_last_or_when_they_go_backwards_or_on_for_ever() {
+        let mut pages = Pages::default();
+        assert!(matches!(pages.add(page(Some(5))), Progress::More));
+        assert_eq!(pages.after(), Some(Handle(5)));
+        let Progress::Done(whole) = pages.add(page(None)) else { panic!("the last page was not the last") };
+        assert_eq!((whole.more_after, whole.warnings.len()), (None, 2));
+
+        let mut pages = Pages::default();
+        assert!(matches!(pages.add(page(Some(5))), Progress::More));
+        let Progress::Done(whole) = pages.add(page(Some(5))) else { panic!("page 5 comes after page 5") };
+        assert_eq!(whole.more_after, None);
+
+        let mut pages = Pages::default();
+        let ends = (1..).find(|after| matches!(pages.add(page(Some(*after))), Progress::Done(_)));
+        assert_eq!(ends, Some(MAX_PAGES as u64));
     }
 }

@@ -1,9 +1,9 @@
 //! Where to look for license servers: `port@host` lists as FlexNet and RLM users write them.
 //!
 //! `27001@h1,27001@h2,27001@h3` is one triad, in the order of its SERVER lines; `:` or `;` separates triads and
-//! single servers that are independent of each other (FLEXnet Licensing End User Guide, "Setting the License
-//! Search Path"). Host names and port numbers only: a client of a triad must not name a license file, because the
-//! file's copy here may differ from the servers'.
+//! single servers that are independent of each other (FLEXnet License Administration Guide, license search path).
+//! Host names and port numbers only: a client of a triad must not name a license file, because the file's copy
+//! here may differ from the servers'.
 
 use std::fmt;
 use std::net::Ipv6Addr;

@@ -351,7 +351,8 @@ impl<W: Waiter> Session<W> {
         let overdue = |(number, query): (&u64, &Query<W>)| (query.deadline <= now).then_some(*number);
         let overdue: Vec<u64> = self.queries.iter().filter_map(overdue).collect();
         for query in overdue.iter().filter_map(|number| self.queries.remove(number)) {
-            late.push((query.waiter, RequestError::NotSent { what: words::STATUS.to_owned(), waited_ms }));
+            let reason = format!("no answer came within {waited_ms} ms");
+            late.push((query.waiter, RequestError::Unknown { what: words::STATUS.to_owned(), reason }));
         }
         late.into_iter().for_each(|(waiter, error)| self.deliver(waiter, Err(error)));
         if let Phase::Closing { deadline, .. } = self.phase

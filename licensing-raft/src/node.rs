@@ -44,6 +44,8 @@ const BUSY_RETRY_MS: u64 = 20;
 const MAX_PEER_CONNECTIONS: usize = 16;
 /// Largest encoded proposal: a license file of 1 MiB is refused long before.
 const MAX_PROPOSAL_BYTES: usize = 1 << 20;
+/// The same refusal of a peer is logged this often.
+const REPEAT_REFUSAL: Duration = Duration::from_secs(60);
 /// Boots of peers that are remembered as readmitted.
 const READMITTED: usize = 8;
 
@@ -78,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) counts: Counts,
     readmitted: Mutex<Vec<[u8; 16]>>,
     failure: watch::Sender<Option<String>>,
+    last_refusal: Mutex<Option<(String, Instant)>>,
     proposals: Semaphore,
     peer_connections: Arc<Semaphore>,
     tasks: NodeTasks,
@@ -247,8 +250,8 @@ impl Node {
             };
             match timeout(HELLO_TIMEOUT, inner.introduction.accept(stream, triad_id, nonce)).await {
                 Ok(Ok(proven)) => desk::serve(inner, proven).await,
-                Ok(Err(error)) => tracing::warn!(%from, "refused a peer: {error}"),
-                Err(_) => tracing::warn!(%from, "refused a peer: it did not finish its hello"),
+                Ok(Err(error)) => inner.refused_peer(&from, &error.to_string()),
+                Err(_) => inner.refused_peer(&from, "it did not finish its hello"),
             }
         });
     }
@@ -348,6 +351,7 @@ async fn assemble(
         counts: Counts::default(),
         readmitted: Mutex::default(),
         failure,
+        last_refusal: Mutex::default(),
         proposals: Semaphore::new(MAX_PROPOSALS),
         peer_connections: Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS)),
         tasks,
@@ -434,6 +438,15 @@ async fn watch_core(inner: Arc<Inner>) {
 impl Inner {
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Says why a peer was refused, once in a while: it tries again many times a second.
+    fn refused_peer(&self, from: &str, why: &str) {
+        let mut last = self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(said, at)| said != why || at.elapsed() > REPEAT_REFUSAL) {
+            tracing::warn!(%from, "refused a peer: {why}");
+            *last = Some((why.to_owned(), Instant::now()));
+        }
     }
 
     /// Stops serving for good and says why. The first reason stays.
@@ -573,7 +586,8 @@ impl Inner {
                 Err(ProposeError::NotMaster { master: forward.leader_id.and_then(Role::from_number) })
             }
             Ok(Err(RaftError::APIError(error))) => Err(ProposeError::Unknown(error.to_string())),
-            Ok(Err(RaftError::Fatal(fatal))) => Err(ProposeError::Stopped(fatal.to_string())),
+            // It may have been appended before the engine stopped.
+            Ok(Err(RaftError::Fatal(fatal))) => Err(ProposeError::Unknown(fatal.to_string())),
             Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
         }
     }
@@ -605,7 +619,8 @@ impl Inner {
             |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
         if role == self.config.role {
             let version = self.config.software_version.clone();
-            let remark = standing_remark(&own.standing);
+            let remarks = [standing_remark(&own.standing), clock_remark(-self.survey.median_offset_ms())];
+            let remark = joined(remarks.into_iter().flatten());
             let applied_index = own.applied_index;
             return ServerHealth {
                 role,
@@ -646,18 +661,13 @@ impl Inner {
     }
 
     fn peer_remark(&self, report: &Report, clock_offset_ms: i64) -> Option<String> {
-        let mut remarks = Vec::new();
-        remarks.extend(standing_remark(&report.standing));
-        if report.leaving {
-            remarks.push("stopping".to_owned());
-        }
-        if report.license_fingerprint != self.config.license_fingerprint {
-            remarks.push(format!("its license file differs from that of the {}", self.config.role));
-        }
-        if clock_offset_ms.abs() > CLOCK_TOLERANCE_MS {
-            remarks.push(format!("its clock differs by {} s", clock_offset_ms / 1000));
-        }
-        (!remarks.is_empty()).then(|| remarks.join("; "))
+        let leaving = report.leaving.then(|| "stopping".to_owned());
+        let other_license = report.license_fingerprint != self.config.license_fingerprint;
+        let other_license =
+            other_license.then(|| format!("its license file differs from that of the {}", self.config.role));
+        let clock = clock_remark(clock_offset_ms - self.survey.median_offset_ms());
+        let remarks = [standing_remark(&report.standing), leaving, other_license, clock];
+        joined(remarks.into_iter().flatten())
     }
 }
 
@@ -666,6 +676,17 @@ fn master_of(error: &ProposeError) -> Option<Role> {
         ProposeError::NotMaster { master } => *master,
         _ => None,
     }
+}
+
+fn joined(remarks: impl Iterator<Item = String>) -> Option<String> {
+    let remarks: Vec<String> = remarks.collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
+}
+
+fn clock_remark(off_median_ms: i64) -> Option<String> {
+    let seconds = off_median_ms / 1000;
+    (off_median_ms.abs() > CLOCK_TOLERANCE_MS)
+        .then(|| format!("its clock is {seconds} s off the median of the three: correct it"))
 }
 
 fn standing_remark(standing: &Standing) -> Option<String> {

@@ -110,6 +110,20 @@ impl Survey {
         median_time(own, &offsets, state_clock)
     }
 
+    /// The median of the three clocks minus our own, in milliseconds; 0 unless all three are known.
+    pub(crate) fn median_offset_ms(&self) -> i64 {
+        let heard = self.lock();
+        let mut offsets: Vec<i64> = heard
+            .iter()
+            .flatten()
+            .filter(|heard| heard.is_fresh())
+            .map(|heard| heard.clock_offset_ms)
+            .collect();
+        offsets.push(0);
+        offsets.sort_unstable();
+        if offsets.len() == 3 { offsets[1] } else { 0 }
+    }
+
     fn lock(&self) -> MutexGuard<'_, [Option<Heard>; 3]> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }

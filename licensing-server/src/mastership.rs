@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use licensing_core::command::Command;
+use licensing_core::id::Role;
 use licensing_core::outcome::Outcome;
 use licensing_raft::Mastership;
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::server::Server;
@@ -14,20 +16,23 @@ use crate::server::Server;
 /// Pause before the first license is proposed again, after something other than an answer.
 const INSTALL_PAUSE: Duration = Duration::from_millis(50);
 
+/// A quorum that is missing for less is an election or a handover, and no news.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+
 /// Runs until its task is aborted or the node stops.
 pub(crate) async fn follow(server: Arc<Server>) {
     let mut mastership = server.node.mastership();
-    let mut last: Option<Mastership> = None;
+    let mut log = Log::new(*mastership.borrow());
     loop {
         let now = *mastership.borrow_and_update();
-        let standing = server.standing_of(&now);
-        server.publish(standing);
-        log(&server, last.as_ref(), &now);
+        server.publish(server.standing_of(&now));
+        log.master(&server, &now);
+        log.quorum(now.quorum);
         let needs_license = now.serving && !server.is_licensed();
-        last = Some(now);
         tokio::select! {
             changed = mastership.changed() => if changed.is_err() { return },
             () = install(&server), if needs_license => {}
+            () = sleep_until(log.lost_at()), if log.waits() => log.say_lost(),
         }
     }
 }
@@ -56,27 +61,68 @@ async fn install(server: &Server) {
     }
 }
 
-/// In the words of three-server redundancy (FLEXnet License Administration Guide, Informational Messages).
-fn log(server: &Server, last: Option<&Mastership>, now: &Mastership) {
-    if last.is_some_and(|last| last == now) {
-        return;
+/// What was logged last, in the words of three-server redundancy (FLEXnet License Administration Guide,
+/// Informational Messages).
+struct Log {
+    master: (Option<Role>, bool),
+    quorum: Quorum,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quorum {
+    /// Before the first one.
+    NotYet,
+    There,
+    MissingSince(Instant),
+    Lost,
+}
+
+impl Log {
+    fn new(now: Mastership) -> Log {
+        Log { master: (None, false), quorum: if now.quorum { Quorum::There } else { Quorum::NotYet } }
     }
-    match (last.is_none_or(|last| last.quorum), now.quorum) {
-        (true, false) if last.is_some() => warn!("Lost quorum"),
-        (false, true) => info!("quorum is back"),
-        _ => {}
-    }
-    let known = |mastership: &Mastership| (mastership.master, mastership.serving);
-    if last.map(known) == Some(known(now)) {
-        return;
-    }
-    match now.master {
-        Some(role) if role == server.role && now.serving => {
-            info!("CONNECTED, master is {} (this server, {role})", server.addresses[role.place()].host)
+
+    fn master(&mut self, server: &Server, now: &Mastership) {
+        let known = (now.master, now.serving);
+        if self.master == known {
+            return;
         }
-        Some(role) if role == server.role => info!("this server leads and does not serve yet"),
-        Some(role) => info!("CONNECTED, master is {} ({role})", server.addresses[role.place()].host),
-        None if last.is_some() => info!("no master"),
-        None => {}
+        self.master = known;
+        match now.master {
+            Some(role) => {
+                let host = &server.addresses[role.place()].host;
+                let whose = if now.serving { "this server, the " } else { "the " };
+                info!("CONNECTED, master is {host} ({whose}{role})");
+            }
+            None => info!("no master at the moment"),
+        }
+    }
+
+    fn quorum(&mut self, is_there: bool) {
+        self.quorum = match (self.quorum, is_there) {
+            (Quorum::Lost, true) => {
+                info!("quorum is back");
+                Quorum::There
+            }
+            (Quorum::There, false) => Quorum::MissingSince(Instant::now()),
+            (_, true) => Quorum::There,
+            (quorum, false) => quorum,
+        };
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.quorum, Quorum::MissingSince(_))
+    }
+
+    fn lost_at(&self) -> Instant {
+        match self.quorum {
+            Quorum::MissingSince(since) => since + LOST_AFTER,
+            _ => Instant::now() + LOST_AFTER,
+        }
+    }
+
+    fn say_lost(&mut self) {
+        warn!("Lost quorum: fewer than two servers hear each other, nothing is served");
+        self.quorum = Quorum::Lost;
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use licensing_raft::{Node, StartError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -37,10 +37,24 @@ pub enum RunError {
     Failed(String),
 }
 
+/// Connections the system keeps until they are accepted. After a failover all clients of the old master come within
+/// the same few milliseconds; whoever finds the queue full tries again a whole second later, and peers wait in the
+/// same queue. Linux takes the smaller of this and net.core.somaxconn (4096).
+const BACKLOG: u32 = 4096;
+
+/// Opens a port for [`run`].
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restarted server must not wait for the connections of its past life to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Runs a server until `shutdown` is done, an administrator stops it, or its node fails.
 ///
 /// `ready` is called once, when the store is open and the port answers; whether there is a master by then is another
-/// matter. `listener` is bound by the caller, so that tests take any free port.
+/// matter. `listener` is opened by the caller (see [`listen`]), so that tests take any free port.
 pub async fn run(
     config: ServerConfig,
     listener: TcpListener,

@@ -368,6 +368,42 @@ async fn down_stops_all_three_also_those_it_was_not_told_of() {
 }
 
 #[tokio::test]
+async fn peers_with_one_key_form_a_triad_and_a_stop_hands_over() {
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("peer.key");
+    let mut make = Command::new(env!("CARGO_BIN_EXE_licensing-server"));
+    make.arg("peer-key").arg(&key);
+    ended(&output(make).await, 0);
+    let arguments = vec!["--peer-key".to_owned(), key.display().to_string()];
+    let mut triad = triad_with(TriadOptions { arguments, ..TriadOptions::default() }).await;
+    assert!(!status(&triad).await["warnings"].to_string().contains("authenticated"));
+    let mut holder = Holder::start(&triad, &["checkout", "f1", "--hold", "--json"]);
+    holder.event("granted").await;
+
+    assert!(triad.stop(Role::Primary).await.unwrap().success());
+    assert_eq!(holder.event("reconnected").await["server"], triad.address(Role::Secondary).to_string());
+    assert_eq!(status(&triad).await["features"][0]["in_use"], 1);
+    assert!(triad.log(Role::Primary).contains("handing over to the secondary"), "it was an election instead");
+}
+
+#[tokio::test]
+async fn a_client_that_reaches_one_standby_only_works_through_it() {
+    let mut triad = triad().await;
+    let path = licensing_client::SearchPath::server(triad.address(Role::Tertiary));
+    let mut config = licensing_client::ClientConfig::new(path);
+    config.relay = true;
+    let client = licensing_client::Client::connect(config).await.unwrap();
+    let first = client.checkout("f1").await.unwrap();
+    triad.kill(Role::Primary);
+    let second = client.checkout("f1").await.unwrap();
+    let state = status_until(&triad, "two seats", |status| status["features"][0]["in_use"] == 2).await;
+    assert_eq!(state["master"], "secondary");
+    first.checkin().await.unwrap();
+    second.checkin().await.unwrap();
+    client.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn lmutil_speaks_as_it_always_did() {
     let mut triad = triad().await;
     let mut holder = Holder::start(

@@ -246,7 +246,7 @@ fn closing_refuses_what_waits_and_settles_what_is_under_way() {
     assert_eq!(said(&mut session, at(3)), Vec::<String>::new());
 }
 
-// ---- A model of a server, and random losses -----------------------------------------------------------------------
+// ---- A model of a server, and random losses ----------------------------------------------------------------
 
 /// What the replicated state would do: each number once, each checkout its own handle.
 #[derive(Debug, Default)]

@@ -132,11 +132,14 @@ impl LinkTask {
             Err(_) => Err("it does not answer".to_owned()),
         };
         let why = dialed.as_ref().err().cloned();
+        let mut trouble = self.route.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &why {
-            tracing::debug!(peer = %self.route.target, lane = ?self.lane, "cannot connect: {why}");
+            if trouble.as_ref() != Some(why) {
+                tracing::warn!(peer = %self.route.target, address = %self.route.address, "cannot connect: {why}");
+            }
             self.last_failure = Some((Instant::now(), why.clone()));
         }
-        *self.route.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        *trouble = why;
         dialed
     }
 

@@ -6,7 +6,8 @@
 //! | `log/` | sled: tree `log` (entries, several per record) and tree `meta` (vote, committed, purged) | group commit ([`writer`]) |
 //! | `mark` | how far the log had reached ([`mark`]): tells a torn log from a short one | after every commit |
 //! | `snapshot-<index>` | the newest state, checksummed ([`shelf`]) | to a temporary name, then renamed |
-//! | `damaged-<time>/` | what was set aside because it had lost entries | never read again |
+//! | `lock` | held while a server runs on the directory | at start |
+//! | `damaged-<number>/` | what was set aside because it had lost entries | never read again |
 //!
 //! What is durable before what: entries and votes before they are acknowledged; a snapshot before the entries it
 //! replaces are purged; the lowered mark before a truncation; the standing "joining" before the first entry a

@@ -123,6 +123,11 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    #[test]
+    fn help_reads_well() {
+        insta::assert_snapshot!(crate::cli::whole_help(Cli::command()));
+    }
+
     /// A command line, and a word of the complaint about it; none when it is fine.
     #[test]
     fn mistakes_on_the_command_line_are_told() {

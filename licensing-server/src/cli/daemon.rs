@@ -58,4 +58,9 @@ mod tests {
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn help_reads_well() {
+        insta::assert_snapshot!(crate::cli::whole_help(super::Cli::command()));
+    }
 }

@@ -26,15 +26,12 @@ fn report(survey: &Survey) -> (String, bool) {
         };
         let lag = status.and_then(|status| status.log_lag).filter(|lag| *lag > 0 && server.is_up());
         let lag = lag.map(|lag| format!(", {lag} {} behind", if lag == 1 { "entry" } else { "entries" }));
-        let remark = status.and_then(|status| status.remark.clone());
-        let problem = server.problem.as_ref().map(ToString::to_string);
-        let remarks: Vec<String> = remark.into_iter().chain(problem).collect();
-        let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+        let remark = server.remark().map(|remark| format!(" ({remark})")).unwrap_or_default();
         out.push_str(&format!(
             "{role} {} {state}{}{}\n",
             host_and_port(&server.name),
             lag.unwrap_or_default(),
-            printable(&remarks)
+            printable(&remark)
         ));
     }
     let all_up = !survey.servers.is_empty() && survey.servers.iter().all(crate::survey::SeenServer::is_up);

@@ -105,6 +105,24 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
 }
 
+/// As [`parse_duration`], and `0s` too.
+pub(crate) fn parse_duration_or_zero(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { parse_duration(text) }
+}
+
+/// The help of a program and of all its verbs, for snapshots.
+#[cfg(test)]
+fn whole_help(command: clap::Command) -> String {
+    let mut command = command.term_width(100);
+    command.build();
+    let mut out = command.render_help().to_string();
+    for verb in command.get_subcommands_mut().filter(|verb| verb.get_name() != "help") {
+        let help = verb.render_help();
+        out.push_str(&format!("\n================ {}\n{help}", verb.get_name()));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +135,8 @@ mod tests {
         for wrong in ["", "10", "0s", "-1s", "soon"] {
             assert!(parse_duration(wrong).unwrap_err().contains("is not a duration"), "{wrong}");
         }
+        assert_eq!(parse_duration_or_zero("0s"), Ok(Duration::ZERO));
+        assert_eq!(parse_duration_or_zero("1s"), Ok(Duration::from_secs(1)));
+        assert!(parse_duration_or_zero("never").is_err());
     }
 }

@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, parse_duration, put, runtime};
+use super::{Failure, parse_duration, parse_duration_or_zero, put, runtime};
 use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
 use crate::exit::Exit;
-use crate::run::run;
+use crate::run::{listen, run};
 
 /// What a port that somebody else has reads like; [`crate::local_triad`] looks for it.
 pub(crate) const IN_USE: &str = "is in use by another program";
@@ -47,6 +47,10 @@ pub(super) struct ServeArgs {
     /// How long a client may be silent before its seats go back [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     session_grace: Option<Duration>,
+    /// Longest time a server that keeps crashing must have been up before it is given mastership, 0s = at once
+    /// [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_or_zero)]
+    failback_hold: Option<Duration>,
     /// Key the three servers prove themselves with, see `licensing-server peer-key`; needed unless all are local
     #[arg(long, value_name = "FILE")]
     peer_key: Option<PathBuf>,
@@ -57,7 +61,7 @@ pub(super) struct ServeArgs {
     #[arg(long)]
     force_bootstrap: bool,
     /// Form of the log on standard error; RUST_LOG selects what is logged
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     log_format: LogFormat,
     /// Exit when standard input ends, for tests whose parent may be killed
     #[arg(long, hide = true)]
@@ -99,6 +103,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     };
     let mut config = ServerConfig::load(&options).map_err(Failure::no)?;
     config.limits = fit_to_files(config.limits);
+    config.node.failback_hold = args.failback_hold.unwrap_or(config.node.failback_hold);
     let addresses = args.listen.map_or_else(|| config.default_listen(), |address| vec![address]);
     if args.exit_with_stdin {
         exit_with_stdin();
@@ -106,7 +111,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let role = config.node.role;
     runtime()?.block_on(async move {
         let shutdown = shutdown_signal()?;
-        let listener = bind(&addresses).await?;
+        let listener = bind(&addresses)?;
         // A parent that has gone away does not matter: the log says the same.
         let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
         run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
@@ -146,10 +151,10 @@ fn fit_to_files(limits: Limits) -> Limits {
     limits
 }
 
-async fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
+fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
     let mut last = None;
     for address in addresses {
-        match TcpListener::bind(address).await {
+        match listen(*address) {
             Ok(listener) => return Ok(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(Failure::no(format!("cannot listen on {address}: the port {IN_USE}"))

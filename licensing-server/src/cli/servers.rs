@@ -16,6 +16,7 @@ use crate::key_file;
 use crate::survey::{Survey, ask};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Which servers")]
 pub(super) struct ServerArgs {
     /// License search path: port@host,port@host,port@host for a triad [default: LM_LICENSE_FILE, else RLM_LICENSE]
     #[arg(short = 'c', long, value_name = "LIST", global = true)]

@@ -114,7 +114,7 @@ fn server_json(server: &SeenServer) -> ServerJson<'_> {
         version: status.map_or("", |status| &status.version),
         applied_index: status.and_then(|status| status.applied_index).map(|index| index.0),
         log_lag: status.and_then(|status| status.log_lag),
-        remark: remark(server),
+        remark: server.remark(),
     }
 }
 
@@ -142,19 +142,6 @@ fn checkout_json(checkout: &CheckoutStatus) -> CheckoutJson<'_> {
         display: &checkout.display,
         pid: checkout.pid,
         since: moment(checkout.since).to_string(),
-    }
-}
-
-/// What there is to say about a server besides its numbers.
-fn remark(server: &SeenServer) -> Option<String> {
-    let own = server.status.as_ref().and_then(|status| status.remark.clone());
-    match (&server.problem, server.is_up()) {
-        (None, _) => own,
-        (Some(problem), true) => {
-            let unreachable = format!("not reachable from here: {problem}");
-            Some(own.map_or(unreachable.clone(), |own| format!("{own}; {unreachable}")))
-        }
-        (Some(problem), false) => Some(own.map_or(problem.to_string(), |own| format!("{own}: {problem}"))),
     }
 }
 
@@ -217,7 +204,7 @@ fn servers_table(survey: &Survey) -> String {
             status.map_or_else(|| "-".to_owned(), |status| or_dash(&status.version)),
             number(status.and_then(|status| status.applied_index).map(|index| index.0)),
             number(status.and_then(|status| status.log_lag)),
-            remark(server).unwrap_or_default(),
+            server.remark().unwrap_or_default(),
         ]);
     }
     table.render()

@@ -48,6 +48,20 @@ impl SeenServer {
     pub fn is_up(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.up)
     }
+
+    /// What there is to say about it besides its numbers. Why a server that is down did not answer us is newer than
+    /// what the others remember of it.
+    pub fn remark(&self) -> Option<String> {
+        let own = self.status.as_ref().and_then(|status| status.remark.clone());
+        match (&self.problem, self.is_up()) {
+            (None, _) => own,
+            (Some(problem), false) => Some(problem.to_string()),
+            (Some(problem), true) => {
+                let unreachable = format!("not reachable from here: {problem}");
+                Some(own.map_or(unreachable.clone(), |own| format!("{own}; {unreachable}")))
+            }
+        }
+    }
 }
 
 /// The merged picture.
@@ -122,7 +136,9 @@ fn trust(page: &StatusPage) -> (bool, bool, bool, u64) {
 /// behind stays with the better informed answer.
 fn add_own_word(status: &mut ServerStatus, own: &ServerStatus) {
     if !status.up {
-        status.remark = Some("runs, but the server that answers for the triad does not hear it".to_owned());
+        let why = status.remark.take().map(|why| format!(": {why}")).unwrap_or_default();
+        status.remark =
+            Some(format!("runs, but the server that answers for the triad does not hear it{why}"));
     }
     status.up = true;
     if !own.version.is_empty() {
@@ -138,9 +154,6 @@ fn add_own_word(status: &mut ServerStatus, own: &ServerStatus) {
 
 /// It has just been seen not to serve.
 fn take_down(status: &mut ServerStatus) {
-    if status.up {
-        status.remark = Some("gone, the others have not noticed yet".to_owned());
-    }
     status.up = false;
     status.master = false;
 }

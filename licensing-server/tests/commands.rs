@@ -490,7 +490,9 @@ async fn the_demo_shows_a_failover_without_a_loss() {
 #[tokio::test]
 async fn servers_end_when_their_parent_is_killed() {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_licensing-server"));
-    let mut demo = demo.arg("demo").stdout(Stdio::piped()).spawn().unwrap();
+    // A killed demo cannot tidy up; the test can.
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = demo.arg("demo").env("TMPDIR", temporary.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
     let first = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let ports: Vec<u16> =

@@ -382,7 +382,10 @@ mod tests {
         let about = recorded().history().to_text();
         for (text, problem) in [
             (String::new(), "line 1 of the history: the text is empty"),
-            (about.replace("\"version\":1", "\"version\":2"), "the history has version 2, this program knows"),
+            (
+                about.replace("\"version\":1", "\"version\":2"),
+                "the history has version 2, this program knows",
+            ),
             (format!("{about}{about}"), "line 2 of the history: the first line, and no other"),
             (format!("{about}{{\"rumour\":1}}\n"), "line 2 of the history: unknown variant `rumour`"),
         ] {

@@ -455,7 +455,10 @@ impl<'a> Case<'a> {
                         self.report(claim::COUNTED_ONCE, detail);
                     }
                     None => {
-                        self.report(claim::NO_GHOSTS, format!("{what} of session {session}, which nobody has"));
+                        self.report(
+                            claim::NO_GHOSTS,
+                            format!("{what} of session {session}, which nobody has"),
+                        );
                     }
                 }
             }

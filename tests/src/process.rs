@@ -84,7 +84,8 @@ pub fn with_arguments(arguments: &[&str]) -> TriadOptions {
 
 /// Three servers with the primary as master.
 pub async fn start(options: TriadOptions) -> LocalTriad {
-    let triad = LocalTriad::start(&programs().server, options).await.unwrap_or_else(|error| panic!("{error}"));
+    let triad =
+        LocalTriad::start(&programs().server, options).await.unwrap_or_else(|error| panic!("{error}"));
     wait_until_master(&triad, Role::Primary).await;
     triad
 }
@@ -240,7 +241,8 @@ pub fn command(program: &Path, triad: &LocalTriad, arguments: &[&str]) -> Comman
 /// Runs a command to its end.
 pub async fn run(mut command: Command) -> Ended {
     let output = timeout(PATIENCE, command.output()).await;
-    let output = output.unwrap_or_else(|_| panic!("{command:?} does not end")).expect("the program can be run");
+    let output =
+        output.unwrap_or_else(|_| panic!("{command:?} does not end")).expect("the program can be run");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }

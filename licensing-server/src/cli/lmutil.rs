@@ -4,18 +4,21 @@
 //! Flags are read by hand: `-all` is one flag here, not three, and `-f` may or may not be followed by a feature.
 
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use licensing_client::SearchPath;
 use licensing_client::protocol::StatusFilter;
+use licensing_client::search_path::DEFAULT_PORT;
+use licensing_client::{SearchPath, ServerAddress};
 
 use super::operate::{StopProblem, standbys_first, stop};
 use super::servers::{Servers, without_checkouts};
 use super::{Failure, finish, put, runtime, talk};
 use crate::exit::Exit;
+use crate::license_file::LicenseFile;
 use crate::render::lmstat::{self, Features, Selection};
 use crate::survey::{Survey, ask};
 
@@ -23,8 +26,8 @@ use crate::survey::{Survey, ask};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 const USAGE: &str = "\
-usage: lmutil lmstat [-a] [-A] [-f [feature]] [-s [server]] [-S [vendor]] [-t seconds] [-c port@host,…]
-       lmutil lmdown [-q] [-all] [-force] [-c port@host,…]
+usage: lmutil lmstat [-a] [-A] [-f [feature]] [-s [server]] [-S [vendor]] [-t seconds] [-c port@host,…|file]
+       lmutil lmdown [-q] [-all] [-force] [-c port@host,…|file]
        lmutil lmver
 ";
 
@@ -138,6 +141,7 @@ impl Flags {
 
     fn search_path(&self) -> Result<SearchPath, Failure> {
         let path = match self.word("-c") {
+            Some(file) if Path::new(file).is_file() => return servers_of(Path::new(file)),
             Some(list) => list.parse(),
             None => SearchPath::from_env(None),
         };
@@ -161,6 +165,23 @@ impl Flags {
             Features::None
         };
         Selection { features, server: self.word("-s").map(str::to_owned) }
+    }
+}
+
+/// The servers a license file names; what `-c` is given on the servers themselves.
+fn servers_of(path: &Path) -> Result<SearchPath, Failure> {
+    let failure = |code, message: String| Failure { exit: Exit::FlexNet(code), message, hints: Vec::new() };
+    // Invalid license file syntax.
+    let file = LicenseFile::read(path).map_err(|problem| failure(-2, problem.to_string()))?;
+    let servers = file.license.servers.iter().map(|server| {
+        let host = if server.host.eq_ignore_ascii_case("this_host") { "localhost" } else { &server.host };
+        ServerAddress::new(host, server.port.unwrap_or(DEFAULT_PORT))
+    });
+    let servers: Vec<ServerAddress> = servers.collect();
+    match (<[ServerAddress; 3]>::try_from(servers.clone()), servers.into_iter().next()) {
+        (Ok(triad), _) => Ok(SearchPath::triad(triad)),
+        (Err(_), Some(single)) => Ok(SearchPath::server(single)),
+        (Err(_), None) => Err(failure(-13, format!("{}: no SERVER lines in license file", path.display()))),
     }
 }
 
@@ -296,6 +317,21 @@ mod tests {
         assert_eq!(flags("-s pat").unwrap().selection().server, Some("pat".to_owned()));
         assert_eq!(flags("-vd").unwrap_err(), "unknown flag `-vd`: there are -a -A -c -f -s -S -t");
         assert_eq!(flags("-c -a").unwrap_err(), "-c needs a word behind it");
+    }
+
+    #[test]
+    fn a_license_file_names_its_servers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.lic");
+        let search_path = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let found = flags(&format!("-c {}", path.display())).unwrap().search_path();
+            found.map(|path| path.to_string()).map_err(|failure| failure.exit)
+        };
+        let triad = "SERVER pat ANY 2837\nSERVER lee ANY 2837\nSERVER terry ANY 2837\nVENDOR demo\n";
+        assert_eq!(search_path(triad).unwrap(), "2837@pat,2837@lee,2837@terry");
+        assert_eq!(search_path("SERVER this_host ANY\nVENDOR demo\n").unwrap(), "27000@localhost");
+        assert_eq!(search_path("SERVR pat\n").unwrap_err(), Exit::FlexNet(-2));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request
             Err(refusal) => refusal,
         },
         Request::Authenticate { .. } | Request::Shutdown { .. } => {
-            Reply::Error("not a request for this room".to_owned())
+            Reply::Error("this request is answered by the connection itself".to_owned())
         }
     }
 }

@@ -1,0 +1,72 @@
+//! Real servers killed with SIGKILL while clients check out and in: whatever was acknowledged is there afterwards,
+//! nothing else is, and no server ever shows more seats in use than licensed.
+
+use licensing_core::id::Role;
+use licensing_server::local_triad::TriadOptions;
+use licensing_tests::process::{kill_all, restart, start, start_patient, wait_until_master, with_arguments};
+use licensing_tests::workload::{Plan, Workload};
+
+use Role::{Primary, Secondary, Tertiary};
+
+/// A server that is killed as often as here would have to stay up for longer and longer before it is trusted again.
+fn forgiving() -> TriadOptions {
+    with_arguments(&["--failback-hold", "0s"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_kills_of_the_primary_lose_no_seat_and_double_none() {
+    let mut triad = start(forgiving()).await;
+    let plan = Plan::new("twenty_kills_of_the_primary_lose_no_seat_and_double_none");
+    let mut choices = plan.choices();
+    let work = Workload::start(&triad, plan).await;
+    for _ in 0..20 {
+        work.answers(1 + choices.below(20)).await;
+        triad.kill(Primary);
+        wait_until_master(&triad, Secondary).await;
+        work.answers(1 + choices.below(20)).await;
+        restart(&mut triad, Primary).await;
+        wait_until_master(&triad, Primary).await;
+    }
+    work.answers(5).await;
+    let report = work.finish(&triad).await;
+    assert_eq!(report.errors, [], "a killed master is a slower answer");
+    assert!(report.verdict.granted > 200 && report.verdict.denied > 50, "too little was done: {report:?}");
+}
+
+/// The servers may come back in any order, and before the last one does, two of them serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_keep_their_seats_when_all_three_servers_are_killed_at_once() {
+    let mut triad = start(forgiving()).await;
+    let plan = Plan::new("clients_keep_their_seats_when_all_three_servers_are_killed_at_once");
+    let mut choices = plan.choices();
+    let work = Workload::start(&triad, plan).await;
+    for _ in 0..6 {
+        work.answers(1 + choices.below(20)).await;
+        kill_all(&mut triad);
+        let first = choices.below(3) as usize;
+        for place in 0..3 {
+            restart(&mut triad, Role::ALL[(first + place) % 3]).await;
+        }
+        wait_until_master(&triad, Primary).await;
+    }
+    work.answers(5).await;
+    let report = work.finish(&triad).await;
+    assert_eq!(report.errors, [], "an outage is a slower answer");
+    assert!(report.verdict.granted > 50 && report.verdict.held > 0, "too little was done: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_notices_a_killed_standby() {
+    let mut triad = start_patient().await;
+    let work = Workload::start(&triad, Plan::new("nobody_notices_a_killed_standby")).await;
+    for standby in [Tertiary, Secondary, Tertiary, Secondary] {
+        work.answers(5).await;
+        triad.kill(standby);
+        work.answers(20).await;
+        assert_eq!(triad.master().await, Some(Primary));
+        restart(&mut triad, standby).await;
+    }
+    let report = work.finish(&triad).await;
+    assert_eq!(report.errors, []);
+    assert_eq!(report.disconnections, 0, "{report:?}");
+}

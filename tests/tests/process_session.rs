@@ -1,0 +1,123 @@
+//! Client processes that die, and client processes that only look dead: the seats of the first come back after the
+//! session's grace and not before, those of the second stay.
+
+use std::time::Duration;
+
+use licensing_core::id::{Handle, Role};
+use licensing_server::local_triad::LocalTriad;
+use licensing_tests::process::{
+    Holder, handles, master_status, restart, start, status, wait_until, wait_until_master, with_arguments,
+};
+use rustix::process::Signal;
+use tokio::time::{Instant, sleep_until};
+
+use Role::{Primary, Secondary};
+
+/// Waits until no server shows a checkout any more. Panics when one of them stops showing it before `earliest`: the
+/// grace is a lower bound, on every server.
+async fn comes_back_not_before(triad: &LocalTriad, handle: Handle, earliest: Instant) {
+    wait_until("the seat is free on all servers", async || {
+        let mut free = true;
+        for role in Role::ALL.into_iter().filter(|role| triad.is_running(*role)) {
+            let Some(page) = status(&triad.address(role)).await else { return None };
+            let shown = handles(&page).contains(&handle);
+            assert!(
+                shown || Instant::now() >= earliest,
+                "the {role} has given checkout {handle} back {:?} too early",
+                earliest - Instant::now()
+            );
+            free &= !shown;
+        }
+        free.then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_client_loses_its_seat_after_the_grace_and_not_before() {
+    let triad = start(with_arguments(&["--session-grace", "1s"])).await;
+    // Its first sign of life, the opening of the session, comes later than this.
+    let before = Instant::now();
+    let mut holder = Holder::start(&triad, "f1");
+    let handle = holder.granted().await;
+    wait_until("all servers show the seat", async || {
+        for role in Role::ALL {
+            if !handles(&status(&triad.address(role)).await?).contains(&handle) {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    let killed = holder.kill().await;
+    comes_back_not_before(&triad, handle, before + Duration::from_secs(1)).await;
+    eprintln!("back {:?} after the client was killed", killed.elapsed());
+    let page = master_status(&triad).await;
+    assert_eq!((page.sessions, page.checkouts.len()), (0, 0));
+    wait_until("the primary's log says why", async || {
+        triad.log(Primary).contains("(INACTIVE)").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_living_client_keeps_its_seat_for_many_graces() {
+    let triad = start(with_arguments(&["--session-grace", "1s"])).await;
+    let mut holder = Holder::start(&triad, "f1");
+    let handle = holder.granted().await;
+    // Four graces; that nothing happens in all that time is the point.
+    let until = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < until {
+        assert_eq!(handles(&master_status(&triad).await), [handle]);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    holder.signal(Signal::TERM);
+    assert_eq!(holder.event("returned").await["handle"], handle.0);
+    assert_eq!(holder.exit_code().await, Some(0));
+    assert_eq!(handles(&master_status(&triad).await), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_finds_the_new_master_keeps_its_seat() {
+    let grace = Duration::from_secs(1);
+    let mut triad = start(with_arguments(&["--session-grace", "1s", "--failback-hold", "0s"])).await;
+    let mut holder = Holder::start(&triad, "f1 --count 2");
+    let handle = holder.granted().await;
+    triad.kill(Primary);
+    for master in [Secondary, Primary] {
+        let found = holder.event("reconnected").await;
+        assert_eq!(found["server"], triad.address(master).to_string());
+        // Two graces: only its heartbeats to the new master can have kept the seat.
+        sleep_until(Instant::now() + grace * 2).await;
+        assert_eq!(handles(&master_status(&triad).await), [handle]);
+        if master == Secondary {
+            restart(&mut triad, Primary).await;
+        }
+    }
+    holder.signal(Signal::TERM);
+    assert_eq!(holder.event("returned").await["handle"], handle.0);
+}
+
+/// The signs of life of a session are known to the master that got them and die with it. The next master must not
+/// guess: it gives everybody a whole grace.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grace_begins_anew_with_a_new_master() {
+    let grace = Duration::from_secs(4);
+    let mut triad = start(with_arguments(&["--session-grace", "4s"])).await;
+    let mut holder = Holder::start(&triad, "f1");
+    let handle = holder.granted().await;
+    let client_killed = holder.kill().await;
+    // Half of the grace is over when the master goes; the other half is what a slow machine may lose.
+    sleep_until(client_killed + grace / 2).await;
+    // The secondary cannot have been master before this.
+    let master_killed = Instant::now();
+    triad.kill(Primary);
+    wait_until_master(&triad, Secondary).await;
+    assert_eq!(handles(&master_status(&triad).await), [handle]);
+    comes_back_not_before(&triad, handle, master_killed + grace).await;
+    eprintln!(
+        "back {:?} after the client and {:?} after the master",
+        client_killed.elapsed(),
+        master_killed.elapsed()
+    );
+}

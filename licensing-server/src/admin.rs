@@ -63,8 +63,8 @@ impl Admin {
         }
         warn!(%from, "refused to a stranger: {what}");
         let how = match server.admin_key {
-            Some(_) => "ask from the server's own machine, or with licensectl --admin-key FILE",
-            None => "ask from the server's own machine, or start the servers with --admin-key FILE",
+            Some(_) => "ask over the loopback, or with licensectl --admin-key FILE",
+            None => "ask over the loopback, or start the servers with --admin-key FILE",
         };
         Err(Reply::Error(format!("you are not an administrator of this server: {how}")))
     }

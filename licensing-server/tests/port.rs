@@ -193,7 +193,7 @@ async fn strangers_may_not_administer() {
         let words = refusal(raw.ask(request).await);
         assert_eq!(
             words,
-            "you are not an administrator of this server: ask from the server's own machine, or start the servers \
+            "you are not an administrator of this server: ask over the loopback, or start the servers \
              with --admin-key FILE"
         );
     }

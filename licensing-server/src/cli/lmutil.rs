@@ -232,6 +232,14 @@ async fn down(flags: Flags) -> Result<Exit, Failure> {
     for site in path.sites() {
         surveys.push(ask::survey(site.servers(), &without_checkouts(), TIMEOUT).await);
     }
+    if let Some(vendor) = flags.word("-vendor") {
+        // Each server serves one vendor, so its server goes with it; another vendor's server must not.
+        surveys.retain(|survey| survey.page.as_ref().is_some_and(|page| page.vendor == vendor));
+        if surveys.is_empty() {
+            talk(format_args!("Shutdown failed: no server of vendor {vendor} is running"));
+            return Ok(Exit::FlexNet(-97));
+        }
+    }
     put(&numbered(&surveys))?;
     if !flags.has("-q") && !confirmed()? {
         return Ok(Exit::Done);

@@ -17,7 +17,7 @@ pub(super) fn make(file: Option<&Path>) -> Result<Exit, Failure> {
         problem => Failure::no(problem),
     })?;
     talk(format_args!(
-        "wrote {}: copy it to all three servers and start each with --peer-key",
+        "wrote {}: copy it to all three servers and start each with it (--peer-key or --admin-key)",
         path.display()
     ));
     Ok(Exit::Done)

@@ -64,7 +64,10 @@ mod runtime;
 mod standing;
 mod store;
 mod survey;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod types;
+pub mod watch;
 
 pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
 pub use environment::Environment;

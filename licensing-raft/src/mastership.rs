@@ -10,10 +10,10 @@ use licensing_core::id::Role;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics};
-use tokio::sync::watch;
 
 use crate::node::Inner;
 use crate::types::Types;
+use crate::watch::Watched;
 
 /// Between two looks at the lease: how late a lost quorum is noticed, on top of the margin that pays for it.
 const LEASE_POLL: std::time::Duration = std::time::Duration::from_millis(5);
@@ -38,7 +38,7 @@ impl Mastership {
 }
 
 /// Keeps the watched mastership true until the node ends.
-pub(crate) async fn publish(inner: Arc<Inner>, sender: watch::Sender<Mastership>) {
+pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
     let mut metrics = inner.raft.metrics();
     loop {
         let now = judge(&inner, &metrics.borrow_watched());

@@ -13,7 +13,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::campaign::LeaderSign;
@@ -33,6 +33,7 @@ use crate::store::Store;
 use crate::store::log::LogStore;
 use crate::survey::{ANSWER_TTL, CLOCK_TOLERANCE_MS, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
 use crate::types::{Payload, Raft};
+use crate::watch::{Watched, Watcher};
 use crate::{bootstrap, campaign, desk, expiry, mastership, pin};
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
@@ -65,7 +66,7 @@ pub(crate) struct Inner {
     pub(crate) survey: Survey,
     pub(crate) sign: LeaderSign,
     pub(crate) signs_of_life: SignsOfLife,
-    pub(crate) mastership: watch::Sender<Mastership>,
+    pub(crate) mastership: Watched<Mastership>,
     pub(crate) started: Instant,
     log: LogStore,
     boot: [u8; 16],
@@ -79,7 +80,7 @@ pub(crate) struct Inner {
     handovers: AtomicU32,
     pub(crate) counts: Counts,
     readmitted: Mutex<Vec<[u8; 16]>>,
-    failure: watch::Sender<Option<String>>,
+    failure: Watched<Option<String>>,
     last_refusal: Mutex<Option<(String, Instant)>>,
     proposals: Semaphore,
     peer_connections: Arc<Semaphore>,
@@ -136,17 +137,53 @@ impl Node {
     /// [`Node::start`] with other clocks, randomness or network than this host's.
     pub async fn start_in(config: NodeConfig, environment: Environment) -> Result<Node, StartError> {
         config.check()?;
-        let (failure, _) = watch::channel(None);
+        let failure = Watched::new(None);
         let reported = failure.clone();
         let opening = config.clone();
         let store = crate::runtime::off_thread(move || {
-            Store::open(&opening, move |why| drop(reported.send_replace(Some(why))))
+            Store::open(&opening, move |why| reported.send_replace(Some(why)))
         });
         let store = store.await.map_err(|error| StartError::Engine(error.to_string()))??;
-        let tasks = NodeTasks::default();
+        Node::start_on(config, environment, store, failure, true).await
+    }
+
+    async fn start_on(
+        config: NodeConfig,
+        environment: Environment,
+        store: Store,
+        failure: Watched<Option<String>>,
+        threads: bool,
+    ) -> Result<Node, StartError> {
+        let seed = environment.randomness.bytes().map_err(|error| StartError::Engine(error.to_string()))?;
+        let seed = u64::from_le_bytes(seed[..8].try_into().unwrap_or_default());
+        let tasks = NodeTasks::new(seed, threads);
         let run = assemble(config, environment, store, failure, tasks.clone());
         let inner = tasks.scope(run).await?;
         Ok(Node { inner })
+    }
+
+    /// Starts a node whose disk is `disk` and whose work stays on this thread: under a paused clock, with a seeded
+    /// environment, a triad of such nodes repeats itself step by step.
+    #[cfg(feature = "testing")]
+    pub async fn start_simulated(
+        config: NodeConfig,
+        environment: Environment,
+        disk: &crate::testing::MemoryDisk,
+    ) -> Result<Node, StartError> {
+        config.check()?;
+        let store = disk.open(&config);
+        Node::start_on(config, environment, store, Watched::new(None), false).await
+    }
+
+    /// Ends everything where it stands, as the death of the process would: nothing is handed over, flushed or said.
+    #[cfg(feature = "testing")]
+    pub async fn crash(&self) {
+        self.inner.leaving.store(true, Ordering::SeqCst);
+        self.inner.stopped.store(true, Ordering::SeqCst);
+        self.inner.connections.end().await;
+        self.inner.tasks.end().await;
+        self.inner.mastership.send_replace(Mastership::unknown(self.inner.config.role));
+        self.inner.standing.release();
     }
 
     /// Asks the triad for a decision. Returns its answer once it is on the disks of a quorum.
@@ -187,7 +224,7 @@ impl Node {
     }
 
     /// Who may serve, kept up to date.
-    pub fn mastership(&self) -> watch::Receiver<Mastership> {
+    pub fn mastership(&self) -> Watcher<Mastership> {
         self.inner.mastership.subscribe()
     }
 
@@ -197,7 +234,7 @@ impl Node {
     }
 
     /// `Some(why)` once the node has stopped by itself, after a storage error for instance. It does not recover.
-    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+    pub fn failure(&self) -> Watcher<Option<String>> {
         self.inner.failure.subscribe()
     }
 
@@ -288,7 +325,7 @@ async fn assemble(
     config: NodeConfig,
     environment: Environment,
     store: Store,
-    failure: watch::Sender<Option<String>>,
+    failure: Watched<Option<String>>,
     tasks: NodeTasks,
 ) -> Result<Arc<Inner>, StartError> {
     let introduction = Introduction {
@@ -329,7 +366,7 @@ async fn assemble(
     for remark in &store.remarks {
         tracing::error!("{remark}");
     }
-    let (mastership, _) = watch::channel(Mastership::unknown(config.role));
+    let mastership = Watched::new(Mastership::unknown(config.role));
     let inner = Arc::new(Inner {
         raft,
         machine,
@@ -354,8 +391,8 @@ async fn assemble(
         last_refusal: Mutex::default(),
         proposals: Semaphore::new(MAX_PROPOSALS),
         peer_connections: Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS)),
+        connections: tasks.sibling(),
         tasks,
-        connections: NodeTasks::default(),
         config,
         environment,
     });

@@ -1,15 +1,22 @@
-//! The runtime openraft runs on: tokio, behind a type of our own, so that a simulation can put its own spawning,
-//! watching and randomness here without a fork or a compiler flag.
+//! The runtime openraft runs on: tokio, behind a type of our own, so that a triad can be simulated on one thread and
+//! repeated step by step without a fork or a compiler flag.
 //!
 //! Every task openraft starts is entered in the task list of the node it belongs to (see [`NodeTasks`]), so that a
-//! stopped or killed node leaves nothing running behind.
+//! stopped or killed node leaves nothing running behind. What would not repeat itself is replaced: watches wake in order
+//! ([`crate::watch`]), random numbers come from the node's own seed, and a simulated node keeps all work on its thread.
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openraft::{AsyncRuntime, OptionalSend};
+use rand_core::TryRng;
 use tokio::task::AbortHandle;
+
+use crate::watch::OrderedWatch;
 
 type Tokio = openraft_rt_tokio::TokioRuntime;
 
@@ -18,10 +25,25 @@ tokio::task_local! {
 }
 
 /// The tasks of one node. Cloned handles share the list.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NodeTasks(Arc<Mutex<Vec<AbortHandle>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct NodeTasks {
+    list: Arc<Mutex<Vec<AbortHandle>>>,
+    /// State of the node's random numbers, which only spread timers.
+    random: Arc<AtomicU64>,
+    /// Whether heavy work may go to other threads.
+    threads: bool,
+}
 
 impl NodeTasks {
+    pub(crate) fn new(seed: u64, threads: bool) -> NodeTasks {
+        NodeTasks { list: Arc::default(), random: Arc::new(AtomicU64::new(seed)), threads }
+    }
+
+    /// A second list for the same node.
+    pub(crate) fn sibling(&self) -> NodeTasks {
+        NodeTasks { list: Arc::default(), ..self.clone() }
+    }
+
     /// Runs a future as part of this node: what it spawns through [`spawn`] belongs to the node.
     pub(crate) fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         TASKS.scope(self.clone(), future)
@@ -34,7 +56,7 @@ impl NodeTasks {
         F::Output: Send + 'static,
     {
         let task = tokio::spawn(TASKS.scope(self.clone(), future));
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         // The list is swept when it has doubled, so that it stays as long as there are living tasks.
         if tasks.len() == tasks.capacity() {
             tasks.retain(|task| !task.is_finished());
@@ -47,7 +69,7 @@ impl NodeTasks {
     pub(crate) async fn end(&self) {
         loop {
             let tasks: Vec<AbortHandle> =
-                std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+                std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner));
             // A task may have started another before it ended: look until there are none.
             if tasks.is_empty() {
                 return;
@@ -87,9 +109,9 @@ impl AsyncRuntime for NodeRuntime {
     type Instant = openraft_rt_tokio::TokioInstant;
     type TimeoutError = tokio::time::error::Elapsed;
     type Timeout<R, T: Future<Output = R> + OptionalSend> = tokio::time::Timeout<T>;
-    type ThreadLocalRng = <Tokio as AsyncRuntime>::ThreadLocalRng;
+    type ThreadLocalRng = NodeRandom;
     type Mpsc = <Tokio as AsyncRuntime>::Mpsc;
-    type Watch = <Tokio as AsyncRuntime>::Watch;
+    type Watch = OrderedWatch;
     type Oneshot = <Tokio as AsyncRuntime>::Oneshot;
     type Mutex<T: OptionalSend + 'static> = <Tokio as AsyncRuntime>::Mutex<T>;
 
@@ -128,7 +150,7 @@ impl AsyncRuntime for NodeRuntime {
     }
 
     fn thread_rng() -> Self::ThreadLocalRng {
-        Tokio::thread_rng()
+        NodeRandom
     }
 
     fn new(threads: usize) -> Self {
@@ -143,9 +165,43 @@ impl AsyncRuntime for NodeRuntime {
     }
 }
 
-/// Heavy work on a thread of its own. The one door to other threads, so that a simulation can keep it shut.
+/// Random numbers of the node the caller belongs to: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom
+/// Number Generators, OOPSLA 2014). openraft spreads timers with them; nothing secret depends on them.
+pub(crate) struct NodeRandom;
+
+impl TryRng for NodeRandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|number| (number >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let before =
+            TASKS.try_with(|tasks| tasks.random.fetch_add(STEP, Ordering::Relaxed)).unwrap_or_default();
+        let mut number = before.wrapping_add(STEP);
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Ok(number ^ (number >> 31))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            let number = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// Heavy work on a thread of its own; on a simulated node, here and now. The one door to other threads.
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)
+) -> io::Result<T> {
+    if TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+    } else {
+        Ok(work())
+    }
 }

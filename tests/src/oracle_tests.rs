@@ -96,7 +96,7 @@ impl Story {
     }
 
     /// The last read was made between these moments, of a server that said it is master.
-    fn as_master(self, asked_us: u64, answered_us: u64) -> Story {
+    fn said_by_the_master(self, asked_us: u64, answered_us: u64) -> Story {
         self.edit(|read| (read.master, read.asked_us, read.answered_us) = (true, asked_us, answered_us))
     }
 
@@ -106,7 +106,7 @@ impl Story {
     }
 
     #[track_caller]
-    fn is_good(self) -> Verdict {
+    fn judged_good(self) -> Verdict {
         judge(&self.history).unwrap_or_else(|violations| panic!("{violations:#?}"))
     }
 
@@ -130,7 +130,7 @@ fn an_honest_run_is_good() {
         // A standby that is behind shows what was true at its index.
         .shown(Role::Tertiary, 202, &[(201, 1, 2)])
         .end(204, &[(204, 2, 2)])
-        .is_good();
+        .judged_good();
     let expected = Verdict { granted: 2, denied: 1, returned: 1, unknown: 0, held: 1, reads: 5 };
     assert_eq!(verdict, expected);
 }
@@ -145,7 +145,7 @@ fn what_is_unknown_may_have_happened_or_not() {
             .op(1, checkin(201), unknown())
             .op(1, checkout(3), refused(205, 2))
             .end(205, end)
-            .is_good();
+            .judged_good();
     }
     // The checkin that nobody answered was done, as the second try shows.
     Story::new()
@@ -154,7 +154,7 @@ fn what_is_unknown_may_have_happened_or_not() {
         .op(1, checkin(201), Told::UnknownHandle { index: LogIndex(203) })
         .op(2, checkout(3), granted(204))
         .end(204, &[(204, 2, 3)])
-        .is_good();
+        .judged_good();
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_seat_too_many_is_found() {
         .op(1, checkin(201), unknown())
         .op(2, checkout(2), granted(202))
         .end(202, &[(202, 2, 2)])
-        .is_good();
+        .judged_good();
     // But not before anybody had asked for that.
     Story::new()
         .op(1, checkout(2), granted(201))
@@ -266,7 +266,7 @@ fn an_index_that_goes_back_is_found() {
     let end = [(201, 2, 1), (202, 1, 1)];
     story().end(202, &end).breaks(&[claim::REAL_TIME_ORDER]);
     // Side by side any order is right.
-    story().between(31, 55).end(202, &end).is_good();
+    story().between(31, 55).end(202, &end).judged_good();
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_lost_session_is_found() {
 #[test]
 fn two_masters_at_a_time_are_found() {
     let look = |story: Story, role, asked_us, answered_us| {
-        story.shown(role, 102, &[]).as_master(asked_us, answered_us)
+        story.shown(role, 102, &[]).said_by_the_master(asked_us, answered_us)
     };
     // The primary was master from 1,010 to 41,000 us without a gap.
     let story = || {
@@ -311,11 +311,11 @@ fn two_masters_at_a_time_are_found() {
     look(story(), Role::Secondary, 30_000, 30_010).breaks(&[claim::ONE_MASTER]);
     look(story(), Role::Secondary, 2_000, 40_000).breaks(&[claim::ONE_MASTER]);
     // It may have said so before or after.
-    look(story(), Role::Secondary, 500, 30_000).is_good();
-    look(story(), Role::Secondary, 30_000, 50_000).is_good();
+    look(story(), Role::Secondary, 500, 30_000).judged_good();
+    look(story(), Role::Secondary, 30_000, 50_000).judged_good();
     // With that much time between two looks the mastership may have gone there and back.
     let gap = look(look(story(), Role::Primary, 400_000, 400_010), Role::Secondary, 200_000, 200_010);
-    gap.is_good();
+    gap.judged_good();
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) mod directory;
 pub(crate) mod disk;
 pub(crate) mod log;
 pub(crate) mod mark;
+#[cfg(feature = "testing")]
+pub(crate) mod memory;
 pub(crate) mod record;
 pub(crate) mod shelf;
 pub(crate) mod writer;

@@ -38,6 +38,29 @@ async fn the_sled_store_passes_the_suite_of_openraft() {
     Suite::<Types, LogStore, Machine, SledBuilder, TempDir>::test_all(SledBuilder).await.unwrap();
 }
 
+#[cfg(feature = "testing")]
+struct MemoryBuilder;
+
+#[cfg(feature = "testing")]
+impl StoreBuilder<Types, LogStore, Machine> for MemoryBuilder {
+    async fn build(&self) -> Result<((), LogStore, Machine), StorageError<Types>> {
+        struct Prompt;
+        impl memory::DiskHabits for Prompt {
+            fn sync_time(&self) -> std::time::Duration {
+                std::time::Duration::ZERO
+            }
+        }
+        let store = memory::MemoryDisk::new(Arc::new(Prompt)).open(&config(Path::new("memory")));
+        Ok(((), store.log, Machine::new(store.shelf)))
+    }
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_in_memory_passes_the_suite_of_openraft() {
+    Suite::<Types, LogStore, Machine, MemoryBuilder, ()>::test_all(MemoryBuilder).await.unwrap();
+}
+
 fn entry(term: u64, index: u64) -> Entry {
     let bytes = Bytes::from(vec![index as u8; (index % 7) as usize * 30]);
     Entry::new(LogId::new(leader(term), index), EntryPayload::Normal(Payload(bytes)))

@@ -1,0 +1,168 @@
+//! A disk in memory, for simulations: what was written but not yet synced is lost when its server crashes, everything
+//! else stays. Writes become durable in order, each after a time of its own.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::entry::RaftEntry;
+use tokio::sync::mpsc;
+
+use crate::config::NodeConfig;
+use crate::runtime;
+use crate::standing::{Standing, StandingKeeper};
+use crate::store::Store;
+use crate::store::disk::Contents;
+use crate::store::log::LogStore;
+use crate::store::shelf::{SnapshotShelf, Work};
+use crate::store::writer::{Done, Persist, Write};
+use crate::types::{LogId, SnapshotMeta};
+
+/// How a disk behaves.
+pub trait DiskHabits: Send + Sync {
+    /// How long the next sync takes.
+    fn sync_time(&self) -> Duration;
+    /// Whether the next write fails, and how; after a failure the server stops.
+    fn failure(&self) -> Option<io::Error> {
+        None
+    }
+}
+
+/// The disk of one simulated server. Clones are the same disk; it outlives the server's crashes.
+#[derive(Clone)]
+pub struct MemoryDisk {
+    durable: Arc<Mutex<Durable>>,
+    habits: Arc<dyn DiskHabits>,
+}
+
+struct Durable {
+    log: Contents,
+    snapshot: Option<(SnapshotMeta, Bytes)>,
+    standing: Standing,
+}
+
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new(habits: Arc<dyn DiskHabits>) -> MemoryDisk {
+        let durable = Durable { log: Contents::default(), snapshot: None, standing: Standing::Unborn };
+        MemoryDisk { durable: Arc::new(Mutex::new(durable)), habits }
+    }
+
+    /// Loses everything, as a replaced disk has.
+    pub fn wipe(&self) {
+        *self.lock() = Durable { log: Contents::default(), snapshot: None, standing: Standing::Unborn };
+    }
+
+    /// What a server finds on it. What its former life had not synced is gone: it was only in that life's queue.
+    pub(crate) fn open(&self, _config: &NodeConfig) -> Store {
+        let (queue, writes) = mpsc::unbounded_channel();
+        let contents = self.lock().log.clone();
+        Store {
+            log: LogStore::new(
+                contents,
+                Arc::new(Queue { queue, disk: self.clone(), writes: Mutex::new(Some(writes)) }),
+            ),
+            shelf: Arc::new(self.clone()),
+            standing: Arc::new(self.clone()),
+            remarks: Vec::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Group commit: everything that waits becomes durable together.
+    async fn sync(self, mut writes: mpsc::UnboundedReceiver<(Write, Option<Done>)>) {
+        let mut failed = false;
+        while let Some(first) = writes.recv().await {
+            let mut batch = vec![first];
+            while let Ok(next) = writes.try_recv() {
+                batch.push(next);
+            }
+            tokio::time::sleep(self.habits.sync_time()).await;
+            let failure =
+                if failed { Some(io::Error::other("the disk has failed")) } else { self.habits.failure() };
+            failed = failure.is_some();
+            for (write, done) in batch {
+                if !failed {
+                    self.lock().log.apply(write);
+                }
+                if let Some(done) = done {
+                    done(if failed { Err(io::Error::other("the disk has failed")) } else { Ok(()) });
+                }
+            }
+        }
+    }
+}
+
+impl Contents {
+    fn apply(&mut self, write: Write) {
+        match write {
+            Write::Append(entries) => self.entries.extend(entries),
+            Write::Truncate { from } => self.entries.retain(|entry| entry.log_id().index < from),
+            Write::Purge(upto) => {
+                self.entries.retain(|entry| entry.log_id().index > upto.index);
+                self.purged = Some(upto);
+            }
+            Write::Vote(vote) => self.vote = Some(vote),
+        }
+    }
+}
+
+type Writes = mpsc::UnboundedReceiver<(Write, Option<Done>)>;
+
+/// The way to the disk in one life of its server.
+struct Queue {
+    queue: mpsc::UnboundedSender<(Write, Option<Done>)>,
+    disk: MemoryDisk,
+    /// Taken by the task that syncs, which belongs to the node and dies with it.
+    writes: Mutex<Option<Writes>>,
+}
+
+impl Persist for Queue {
+    fn submit(&self, write: Write, done: Option<Done>) {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writes) = writes {
+            runtime::spawn(self.disk.clone().sync(writes));
+        }
+        // The task ends only with the node.
+        let _ = self.queue.send((write, done));
+    }
+
+    fn note_committed(&self, committed: Option<LogId>) {
+        self.disk.lock().log.committed = committed;
+    }
+
+    fn close(&self) {}
+}
+
+impl SnapshotShelf for MemoryDisk {
+    fn save(&self, meta: SnapshotMeta, state: Bytes) -> Work<()> {
+        let disk = self.clone();
+        Box::pin(async move {
+            tokio::time::sleep(disk.habits.sync_time()).await;
+            disk.lock().snapshot = Some((meta, state));
+            Ok(())
+        })
+    }
+
+    fn load(&self) -> Work<Option<(SnapshotMeta, Bytes)>> {
+        let snapshot = self.lock().snapshot.clone();
+        Box::pin(async move { Ok(snapshot) })
+    }
+}
+
+impl StandingKeeper for MemoryDisk {
+    fn read(&self) -> Standing {
+        self.lock().standing
+    }
+
+    fn write(&self, standing: &Standing) -> io::Result<()> {
+        self.lock().standing = *standing;
+        Ok(())
+    }
+
+    fn release(&self) {}
+}

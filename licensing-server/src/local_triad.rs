@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use licensing_client::{SearchPath, ServerAddress};
 use licensing_core::id::Role;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -246,9 +246,14 @@ impl LocalTriad {
         self.wait_until_ready(role).await
     }
 
-    /// Stops the clock of a server (SIGSTOP): it keeps its connections and answers nothing.
+    /// Stops the clock of a server (SIGSTOP): it keeps its connections and answers nothing. On return it stands still.
     pub fn pause(&mut self, role: Role) -> Result<(), TriadError> {
         self.signal(role, Signal::STOP)?;
+        // The signal takes effect when a thread of the process gets a processor; on a busy machine the other threads
+        // go on working for so long.
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let waiting = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(self.pid(role)?), stopped));
+        waiting.map_err(|error| TriadError::io(format!("wait for the {role} to stop"))(error.into()))?;
         self.set_paused(role, true);
         Ok(())
     }
@@ -369,9 +374,13 @@ impl LocalTriad {
     }
 
     fn signal(&self, role: Role, signal: Signal) -> Result<(), TriadError> {
-        let id = self.process_id(role).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let id = id.ok_or_else(|| not_running(role))?;
+        let id = self.pid(role).map_err(|_| not_running(role))?;
         kill_process(id, signal).map_err(|error| TriadError::io(format!("signal the {role}"))(error.into()))
+    }
+
+    fn pid(&self, role: Role) -> rustix::io::Result<Pid> {
+        let id = self.process_id(role).and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        id.ok_or(rustix::io::Errno::SRCH)
     }
 
     fn set_paused(&mut self, role: Role, paused: bool) {

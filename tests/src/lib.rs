@@ -9,4 +9,5 @@ pub mod cluster;
 pub mod history;
 pub mod oracle;
 pub mod process;
+pub mod simulation;
 pub mod workload;

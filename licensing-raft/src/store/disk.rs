@@ -172,7 +172,9 @@ impl SledDisk {
             }
         }
         blobs |= self.append(&mut pending)?;
-        if let Some(committed) = committed {
+        // A follower learns of a commit before its own copy of the entries is durable. Stored now, the index would point
+        // behind the log of a server that dies before its next commit, and openraft would refuse to start on it.
+        if let Some(committed) = committed.filter(|id| id.index <= self.reached.last_index) {
             self.meta.insert(COMMITTED, record::write(&committed))?;
         }
         self.remove_purged()?;

@@ -58,11 +58,9 @@ impl MemoryDisk {
     pub(crate) fn open(&self, _config: &NodeConfig) -> Store {
         let (queue, writes) = mpsc::unbounded_channel();
         let contents = self.lock().log.clone();
+        let (disk, writes, noted) = (self.clone(), Mutex::new(Some(writes)), Arc::default());
         Store {
-            log: LogStore::new(
-                contents,
-                Arc::new(Queue { queue, disk: self.clone(), writes: Mutex::new(Some(writes)) }),
-            ),
+            log: LogStore::new(contents, Arc::new(Queue { queue, disk, writes, noted })),
             shelf: Arc::new(self.clone()),
             standing: Arc::new(self.clone()),
             remarks: Vec::new(),
@@ -74,7 +72,7 @@ impl MemoryDisk {
     }
 
     /// Group commit: everything that waits becomes durable together.
-    async fn sync(self, mut writes: mpsc::UnboundedReceiver<(Write, Option<Done>)>) {
+    async fn sync(self, mut writes: Writes, noted: Noted) {
         let mut failed = false;
         while let Some(first) = writes.recv().await {
             let mut batch = vec![first];
@@ -87,7 +85,8 @@ impl MemoryDisk {
             failed = failure.is_some();
             for (write, done) in batch {
                 if !failed {
-                    self.lock().log.apply(write);
+                    let committed = *noted.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.lock().log.apply(write, committed);
                 }
                 if let Some(done) = done {
                     done(if failed { Err(io::Error::other("the disk has failed")) } else { Ok(()) });
@@ -98,7 +97,7 @@ impl MemoryDisk {
 }
 
 impl Contents {
-    fn apply(&mut self, write: Write) {
+    fn apply(&mut self, write: Write, committed: Option<LogId>) {
         match write {
             Write::Append(entries) => self.entries.extend(entries),
             Write::Truncate { from } => self.entries.retain(|entry| entry.log_id().index < from),
@@ -107,6 +106,10 @@ impl Contents {
                 self.purged = Some(upto);
             }
             Write::Vote(vote) => self.vote = Some(vote),
+        }
+        // As the real disk: never an index behind the durable log.
+        if committed.is_some_and(|id| Some(id.index) <= self.last_index()) {
+            self.committed = committed;
         }
     }
 }
@@ -119,20 +122,24 @@ struct Queue {
     disk: MemoryDisk,
     /// Taken by the task that syncs, which belongs to the node and dies with it.
     writes: Mutex<Option<Writes>>,
+    noted: Noted,
 }
+
+/// What is known to be committed, not on disk yet.
+type Noted = Arc<Mutex<Option<LogId>>>;
 
 impl Persist for Queue {
     fn submit(&self, write: Write, done: Option<Done>) {
         let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writes) = writes {
-            runtime::spawn(self.disk.clone().sync(writes));
+            runtime::spawn(self.disk.clone().sync(writes, self.noted.clone()));
         }
         // The task ends only with the node.
         let _ = self.queue.send((write, done));
     }
 
     fn note_committed(&self, committed: Option<LogId>) {
-        self.disk.lock().log.committed = committed;
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = committed;
     }
 
     fn close(&self) {}

@@ -152,6 +152,19 @@ proptest! {
     }
 }
 
+/// Found by simulation: a follower heard of a commit while its own copy of the entries was still in the queue, died, and
+/// could not be started again.
+#[test]
+fn a_commit_ahead_of_the_durable_log_is_not_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = open(dir.path()).disk;
+    let entries: Vec<Entry> = (0..5).map(|index| entry(1, index)).collect();
+    disk.commit(&[Write::Append(entries)], Some(LogId::new(leader(1), 3))).unwrap();
+    disk.commit(&[Write::Append(vec![entry(1, 5)])], Some(LogId::new(leader(1), 9))).unwrap();
+    drop(disk);
+    assert_eq!(open(dir.path()).contents.committed, Some(LogId::new(leader(1), 3)));
+}
+
 fn config(path: &Path) -> NodeConfig {
     let text =
         "SERVER 127.0.0.1 ANY 27001\nSERVER 127.0.0.1 ANY 27002\nSERVER 127.0.0.1 ANY 27003\nVENDOR demo\n";

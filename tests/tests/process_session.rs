@@ -6,7 +6,8 @@ use std::time::Duration;
 use licensing_core::id::{Handle, Role};
 use licensing_server::local_triad::LocalTriad;
 use licensing_tests::process::{
-    Holder, handles, master_status, restart, start, status, wait_until, wait_until_master, with_arguments,
+    Holder, ctl, handles, master_status, restart, start, status, wait_until, wait_until_master,
+    with_arguments,
 };
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until};
@@ -125,4 +126,22 @@ async fn the_grace_begins_anew_with_a_new_master() {
         client_killed.elapsed(),
         master_killed.elapsed()
     );
+}
+
+/// A server that was master, and is so again without having been restarted, still has the signs of life of long ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grace_begins_anew_with_a_master_that_was_it_before() {
+    let grace = Duration::from_secs(2);
+    let triad = start(with_arguments(&["--session-grace", "2s"])).await;
+    let mut holder = Holder::start(&triad, "f1");
+    let handle = holder.granted().await;
+    ctl(&triad, "failover --to secondary").await.with(0);
+    // By then the primary has heard nothing of the session for longer than its grace.
+    sleep_until(Instant::now() + grace + grace / 4).await;
+    is_shown_by_all(&triad, handle).await;
+    holder.kill().await;
+    let handed_back = Instant::now();
+    ctl(&triad, "failover --to primary").await.with(0);
+    wait_until_master(&triad, Primary).await;
+    comes_back_not_before(&triad, handle, handed_back + grace).await;
 }

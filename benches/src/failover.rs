@@ -3,7 +3,7 @@
 //!
 //! One round: an undisturbed window, whose longest gap is what this machine does to clients by itself; the blow, and
 //! the longest gap around it; the return, and the longest gap around that. A window ends when the new master serves,
-//! every client has had an answer since, and a calm has passed in which a late disturbance would show.
+//! every client has had an answer since, and a moment has passed in which a stumble would show.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,12 +23,16 @@ use crate::gaps::{Distribution, Gaps};
 use crate::output::{talk, words};
 use crate::triad::{connect, connect_all, feature_name};
 
-/// Before a blow: longer than a lease, so that a server that was just started votes again, and than the heartbeats a
-/// new master stays for at least.
-const CALM: Duration = Duration::from_millis(1000);
+/// Before each blow and each return: longer than a lease, so that a server that was just started votes again, and than
+/// the heartbeats a new master stays for at least.
+const CALM: Duration = Duration::from_millis(700);
 
-/// After the new master serves.
-const AFTERMATH: Duration = Duration::from_millis(500);
+/// The window in which nothing happens: about as long as the others take.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// How long a window lasts after every client has been served by the new master. A stumble of the new master shows in
+/// it; a longer one would mostly show what else goes on on this machine.
+const AFTERMATH: Duration = Duration::from_millis(100);
 
 /// A client that has no answer for so long hangs. Its gap is worse than any that is measured here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -143,8 +147,9 @@ pub async fn run(
     let mut crowd = Crowd::gather(&servers, clients).await?;
     let mut observed = Observed::default();
     for round in 1..=rounds {
-        crowd.begin();
         sleep(CALM).await;
+        crowd.begin();
+        sleep(QUIET).await;
         let quiet = crowd.gaps();
 
         let begun = Instant::now();

@@ -1,8 +1,8 @@
 //! What the clients of a run did and what they were told, and what every server showed meanwhile: enough to judge the
 //! run without having been there, today or a year from now.
 //!
-//! A history is text, one JSON object a line: first [`About`] with the format's version, then [`Operation`]s and
-//! [`Read`]s in any order. Times are microseconds of one monotonic clock. An operation is written down when it is
+//! A history is text, one JSON object a line: first [`About`] with the format's version, then [`Operation`]s, [`Read`]s
+//! and [`Look`]s in any order. Times are microseconds of one monotonic clock. An operation is written down when it is
 //! invoked, so that one whose client dies is in the history as unknown, never left out.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// What servers showed.
     pub reads: Vec<Read>,
+    /// What servers said of themselves to whoever asked just that.
+    pub looks: Vec<Look>,
 }
 
 /// What was run.
@@ -165,6 +167,19 @@ pub struct Read {
     pub held: Vec<Held>,
 }
 
+/// Whether a server said that it is master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// Which server.
+    pub server: Role,
+    /// When it was asked.
+    pub asked_us: u64,
+    /// When its answer was there.
+    pub answered_us: u64,
+    /// What it said.
+    pub master: bool,
+}
+
 /// Seats of a feature as a server counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -216,21 +231,28 @@ enum Line {
     About(About),
     Operation(Operation),
     Read(Read),
+    Look(Look),
 }
 
 impl History {
     /// A history in which nothing has happened yet.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> History {
         let about = About { version: VERSION, test: test.to_owned(), seed, licensed };
-        History { about, operations: Vec::new(), reads: Vec::new() }
+        History::of(about)
+    }
+
+    fn of(about: About) -> History {
+        History { about, operations: Vec::new(), reads: Vec::new(), looks: Vec::new() }
     }
 
     /// The history as text.
     pub fn to_text(&self) -> String {
         let operations = self.operations.iter().cloned().map(Line::Operation);
         let reads = self.reads.iter().cloned().map(Line::Read);
+        let looks = self.looks.iter().cloned().map(Line::Look);
         let mut text = String::new();
-        for line in [Line::About(self.about.clone())].into_iter().chain(operations).chain(reads) {
+        for line in [Line::About(self.about.clone())].into_iter().chain(operations).chain(reads).chain(looks)
+        {
             text.push_str(&serde_json::to_string(&line).expect("numbers and texts"));
             text.push('\n');
         }
@@ -245,11 +267,12 @@ impl History {
             let line: Line = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
             match (line, &mut history) {
                 (Line::About(about), None) if about.version <= VERSION => {
-                    history = Some(History { about, operations: Vec::new(), reads: Vec::new() });
+                    history = Some(History::of(about));
                 }
                 (Line::About(about), None) => return Err(HistoryError::Newer { found: about.version }),
                 (Line::Operation(operation), Some(history)) => history.operations.push(operation),
                 (Line::Read(read), Some(history)) => history.reads.push(read),
+                (Line::Look(look), Some(history)) => history.looks.push(look),
                 _ => return Err(wrong("the first line, and no other, says what was run".to_owned())),
             }
         }
@@ -315,6 +338,11 @@ impl Recorder {
         self.lock().reads.push(read);
     }
 
+    /// A server has said whether it is master.
+    pub fn look(&self, look: Look) {
+        self.lock().looks.push(look);
+    }
+
     /// The largest log index a client was told.
     pub fn last_index(&self) -> LogIndex {
         self.lock().operations.iter().filter_map(|operation| operation.told.index()).max().unwrap_or_default()
@@ -371,6 +399,7 @@ mod tests {
             features: BTreeMap::from([("f1".to_owned(), count)]),
             held,
         });
+        recorder.look(Look { server: Role::Primary, asked_us: 12, answered_us: 13, master: false });
         let history = recorder.history();
         assert_eq!(recorder.last_index(), LogIndex(6));
         assert_eq!(history.operations.last().unwrap().completed_us, None);

@@ -49,7 +49,7 @@ pub mod claim {
     pub const END_IS_SEEN: &str = "every server shows the state after the last answer";
 }
 
-/// Longest time between two looks at a master that leaves no room for another master in between: a new master keeps
+/// Longest time between two reads from a master that leaves no room for another master in between: a new master keeps
 /// the mastership for four heartbeats, which are 200 ms by default.
 const UNBROKEN_US: u64 = 150_000;
 
@@ -81,6 +81,8 @@ pub struct Verdict {
     pub held: u64,
     /// States that servers showed.
     pub reads: u64,
+    /// Times a server said whether it is master.
+    pub looks: u64,
 }
 
 /// Judges a history.
@@ -170,7 +172,7 @@ impl<'a> Case<'a> {
             granted: BTreeMap::new(),
             bounds: BTreeMap::new(),
             strangers: BTreeMap::new(),
-            verdict: Verdict::default(),
+            verdict: Verdict { looks: history.looks.len() as u64, ..Verdict::default() },
             found: Vec::new(),
         }
     }
@@ -465,23 +467,24 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// A server was master all the time between looks that follow closely on each other. No other server may have
-    /// said so entirely within such a stretch.
+    /// A server was master all the time between reads that follow closely on each other and both say so. No other
+    /// server may have said so entirely within such a stretch.
     fn masters_do_not_overlap(&mut self) {
         let mut reads: Vec<&Read> = self.history.reads.iter().collect();
         reads.sort_by_key(|read| read.asked_us);
         let stretches = Role::ALL.map(|role| stretches(&reads, role));
-        for read in reads.iter().filter(|read| read.master) {
-            for role in read.server.others() {
+        let shown = reads.iter().map(|read| (read.server, read.asked_us, read.answered_us, read.master));
+        let said = self.history.looks.iter();
+        let said = said.map(|look| (look.server, look.asked_us, look.answered_us, look.master));
+        for (server, asked, answered, _) in shown.chain(said).filter(|(_, _, _, master)| *master) {
+            for role in server.others() {
                 let stretches = &stretches[role.place()];
-                let place = stretches.partition_point(|(from, _)| *from < read.asked_us);
+                let place = stretches.partition_point(|(from, _)| *from < asked);
                 let Some((from, until)) = place.checked_sub(1).map(|last| stretches[last]) else { continue };
-                if read.answered_us < until {
+                if answered < until {
                     let detail = format!(
-                        "{} said that it is master between {} and {} us; the {role} was from {from} to {until} us",
-                        whom(read),
-                        read.asked_us,
-                        read.answered_us
+                        "the {server} said between {asked} and {answered} us that it is; the {role} was from {from} \
+                         to {until} us"
                     );
                     self.report(claim::ONE_MASTER, detail);
                 }
@@ -511,7 +514,7 @@ fn stretches(reads: &[&Read], role: Role) -> Vec<(u64, u64)> {
         if let Some(last) = last.filter(|last| last.master && read.master)
             && read.answered_us.saturating_sub(last.asked_us) < UNBROKEN_US
         {
-            // It was master at some moment of each look, so between the two for certain.
+            // It was master at some moment of each of the two, so between them for certain.
             match stretches.last_mut() {
                 Some((_, until)) if *until == last.asked_us => *until = read.asked_us,
                 _ => stretches.push((last.answered_us, read.asked_us)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::history::{Count, Held};
+use crate::history::{Count, Held, Look};
 
 /// Seats of the only feature.
 const LICENSED: u32 = 3;
@@ -131,7 +131,7 @@ fn an_honest_run_is_good() {
         .shown(Role::Tertiary, 202, &[(201, 1, 2)])
         .end(204, &[(204, 2, 2)])
         .judged_good();
-    let expected = Verdict { granted: 2, denied: 1, returned: 1, unknown: 0, held: 1, reads: 5 };
+    let expected = Verdict { granted: 2, denied: 1, returned: 1, unknown: 0, held: 1, reads: 5, looks: 0 };
     assert_eq!(verdict, expected);
 }
 
@@ -297,7 +297,7 @@ fn a_lost_session_is_found() {
 
 #[test]
 fn two_masters_at_a_time_are_found() {
-    let look = |story: Story, role, asked_us, answered_us| {
+    let read = |story: Story, role, asked_us, answered_us| {
         story.shown(role, 102, &[]).said_by_the_master(asked_us, answered_us)
     };
     // The primary was master from 1,010 to 41,000 us without a gap.
@@ -305,16 +305,23 @@ fn two_masters_at_a_time_are_found() {
         let story = Story::new();
         [1_000, 21_000, 41_000]
             .into_iter()
-            .fold(story, |story, at_us| look(story, Role::Primary, at_us, at_us + 10))
+            .fold(story, |story, at_us| read(story, Role::Primary, at_us, at_us + 10))
             .end(102, &[])
     };
-    look(story(), Role::Secondary, 30_000, 30_010).breaks(&[claim::ONE_MASTER]);
-    look(story(), Role::Secondary, 2_000, 40_000).breaks(&[claim::ONE_MASTER]);
+    read(story(), Role::Secondary, 30_000, 30_010).breaks(&[claim::ONE_MASTER]);
+    read(story(), Role::Secondary, 2_000, 40_000).breaks(&[claim::ONE_MASTER]);
     // It may have said so before or after.
-    look(story(), Role::Secondary, 500, 30_000).judged_good();
-    look(story(), Role::Secondary, 30_000, 50_000).judged_good();
-    // With that much time between two looks the mastership may have gone there and back.
-    let gap = look(look(story(), Role::Primary, 400_000, 400_010), Role::Secondary, 200_000, 200_010);
+    read(story(), Role::Secondary, 500, 30_000).judged_good();
+    read(story(), Role::Secondary, 30_000, 50_000).judged_good();
+    // So does a word to somebody who asks for nothing else.
+    let mut word = story();
+    let look = |asked_us, answered_us| Look { server: Role::Secondary, asked_us, answered_us, master: true };
+    word.history.looks.push(look(500, 30_000));
+    judge(&word.history).unwrap();
+    word.history.looks.push(look(2_000, 30_000));
+    word.breaks(&[claim::ONE_MASTER]);
+    // With that much time between two reads the mastership may have gone there and back.
+    let gap = read(read(story(), Role::Primary, 400_000, 400_010), Role::Secondary, 200_000, 200_010);
     gap.judged_good();
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,11 +18,13 @@ use licensing_core::command::{Action, Identity};
 use licensing_core::id::{Handle, Role, Seats, SessionId};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_server::local_triad::LocalTriad;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::history::{Count, Held, History, Kind, Read, Recorder, Told};
+use crate::history::{Count, Held, History, Kind, Look, Read, Recorder, Told};
 use crate::oracle::{Verdict, judge};
 use crate::process::{programs, wait_until};
 
@@ -36,6 +39,12 @@ const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a look waits for an answer: a paused server is looked at anew when it wakes.
 const LOOK_LIMIT: Duration = Duration::from_millis(300);
+
+/// Between two questions whether a server is master.
+const QUESTION_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long such a question waits for its answer: through any pause, so that a server that wakes finds questions.
+const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 
 /// Choices that can be made again: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift
 /// generators, scrambled").
@@ -163,7 +172,8 @@ impl Workload {
         let mut watchers = JoinSet::new();
         for role in Role::ALL {
             let watcher = Watcher { role, address: triad.address(role), recorder: recorder.clone() };
-            watchers.spawn(watcher.run(board.clone()));
+            watchers.spawn(watcher.clone().run(board.clone()));
+            watchers.spawn(watcher.ask_whether_master());
         }
         let mut workers = JoinSet::new();
         for worker in opened {
@@ -358,6 +368,7 @@ fn told(result: Result<Answer, RequestError>) -> Told {
 }
 
 /// Somebody who looks at one server as often as that is useful.
+#[derive(Clone)]
 struct Watcher {
     role: Role,
     address: ServerAddress,
@@ -386,6 +397,32 @@ impl Watcher {
         let answered_us = self.recorder.now_us();
         self.recorder.read(read(self.role, &page, asked_us, answered_us));
         board.applied[self.role.place()].store(page.applied_index.0, Ordering::SeqCst);
+        Some(())
+    }
+
+    /// Asks as a load balancer does, and does not wait for one answer before it asks again.
+    async fn ask_whether_master(self) {
+        let mut questions = JoinSet::new();
+        loop {
+            let watcher = self.clone();
+            questions.spawn(async move { watcher.ask().await });
+            while questions.try_join_next().is_some() {}
+            sleep(QUESTION_PAUSE).await;
+        }
+    }
+
+    async fn ask(&self) -> Option<()> {
+        let asked_us = self.recorder.now_us();
+        let asking = async {
+            let mut stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
+            stream.write_all(b"STATUS\r\n").await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            io::Result::Ok(answer)
+        };
+        let answer = timeout(QUESTION_LIMIT, asking).await.ok()?.ok()?;
+        let (answered_us, master) = (self.recorder.now_us(), answer.contains("(MASTER)"));
+        self.recorder.look(Look { server: self.role, asked_us, answered_us, master });
         Some(())
     }
 }

@@ -3,8 +3,8 @@
 use licensing_core::id::{Handle, Role};
 use licensing_server::local_triad::{LocalTriad, TriadOptions};
 use licensing_tests::process::{
-    Holder, command, ctl, json_status, programs, restart, run, start, wait_until, wait_until_master,
-    with_arguments,
+    Holder, command, ctl, json_status, programs, restart, run, start, start_patient, wait_until,
+    wait_until_master, with_arguments,
 };
 use licensing_tests::workload::{Plan, Workload};
 
@@ -32,7 +32,7 @@ async fn a_planned_handover_is_an_error_for_no_client() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_that_is_told_to_stop_hands_over_first() {
-    let mut triad = start(with_arguments(&["--failback-hold", "0s"])).await;
+    let mut triad = start_patient(with_arguments(&["--failback-hold", "0s"])).await;
     let work = Workload::start(&triad, Plan::new("a_master_that_is_told_to_stop_hands_over_first")).await;
     for round in 1..=3 {
         work.answers(5).await;
@@ -52,7 +52,7 @@ async fn a_master_that_is_told_to_stop_hands_over_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_primary_is_master_the_secondary_stays_master() {
     let options = TriadOptions { primary_is_master: false, ..TriadOptions::default() };
-    let mut triad = start(options).await;
+    let mut triad = start_patient(options).await;
     let work =
         Workload::start(&triad, Plan::new("without_primary_is_master_the_secondary_stays_master")).await;
     work.answers(5).await;
@@ -68,7 +68,7 @@ async fn without_primary_is_master_the_secondary_stays_master() {
     .await;
     // Whatever would give it the mastership back has had its chance by now: with PRIMARY_IS_MASTER it takes less.
     work.answers(50).await;
-    assert_eq!(triad.master().await, Some(Secondary));
+    wait_until_master(&triad, Secondary).await;
     triad.kill(Secondary);
     wait_until_master(&triad, Primary).await;
     work.answers(5).await;

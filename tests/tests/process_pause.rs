@@ -24,7 +24,7 @@ async fn a_paused_master_is_replaced_and_returns_without_harm() {
     let plan = Plan::new("a_paused_master_is_replaced_and_returns_without_harm");
     let mut choices = plan.choices();
     let work = Workload::start(&triad, plan).await;
-    for _ in 0..3 {
+    for _ in 0..5 {
         work.answers(1 + choices.below(20)).await;
         triad.pause(Primary).unwrap();
         let until = Instant::now() + PAUSE;

@@ -90,8 +90,9 @@ async fn a_client_that_finds_the_new_master_keeps_its_seat() {
     let handle = holder.granted().await;
     triad.kill(Primary);
     for master in [Secondary, Primary] {
-        let found = holder.event("reconnected").await;
-        assert_eq!(found["server"], triad.address(master).to_string());
+        // On a busy machine it may also lose a master that lives, and find it again.
+        let address = triad.address(master).to_string();
+        while holder.event("reconnected").await["server"] != address {}
         // More than a grace: only its heartbeats to the new master can have kept the seat.
         sleep_until(Instant::now() + Duration::from_secs(3)).await;
         assert_eq!(handles(&master_status(&triad).await), [handle]);

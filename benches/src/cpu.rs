@@ -107,8 +107,6 @@ mod tests {
     #[test]
     fn this_process_is_seen_working() {
         let watch = CpuWatch::begin(None);
-        while watch.begun.elapsed() < Duration::from_millis(100) {}
-        let used = watch.end();
-        assert!(used.shares[0].1 > 0.0, "{used:?}");
+        while watch.end().shares[0].1 == 0.0 {}
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::gaps::{Distribution, Gaps};
 use crate::output::{talk, words};
+use crate::probe::DiskProbe;
 use crate::triad::{connect, connect_all, feature_name};
 
 /// Before each blow and each return: longer than a lease, so that a server that was just started votes again, and than
@@ -90,28 +91,49 @@ pub struct FailoverReport {
     pub profile: &'static str,
 }
 
-/// The longest gap of every client in every window of a kind.
-#[derive(Debug, Default)]
-pub struct Windows {
-    /// By round, then by client.
-    rounds: Vec<Vec<Duration>>,
+/// A disk that answers a probe later than this stalls: what it does to clients is not the triad's doing.
+pub const DISK_STALL: Duration = Duration::from_millis(5);
+
+/// One window.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// The longest gap of every client.
+    gaps: Vec<Duration>,
+    /// The slowest probe of the disk.
+    disk: Duration,
 }
+
+impl Window {
+    /// Of the client that waited longest.
+    fn longest(&self) -> Duration {
+        self.gaps.iter().max().copied().unwrap_or_default()
+    }
+}
+
+/// The windows of one kind in all rounds.
+#[derive(Debug, Clone, Default)]
+pub struct Windows(Vec<Window>);
 
 impl Windows {
-    /// Of each round the gap of the client that waited longest.
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Of each window the gap of the client that waited longest.
     pub fn longest(&self) -> Distribution {
-        let longest = self.rounds.iter().map(|clients| longest_of(clients));
-        Distribution::of(longest.collect())
+        Distribution::of(self.0.iter().map(Window::longest).collect())
     }
 
-    /// Every client in every round.
+    /// Every client in every window.
     pub fn every_client(&self) -> Distribution {
-        Distribution::of(self.rounds.iter().flatten().copied().collect())
+        Distribution::of(self.0.iter().flat_map(|window| window.gaps.iter().copied()).collect())
     }
-}
 
-fn longest_of(clients: &[Duration]) -> Duration {
-    clients.iter().max().copied().unwrap_or_default()
+    /// Those in which the disk did not stall.
+    pub fn with_calm_disk(&self) -> Windows {
+        Windows(self.0.iter().filter(|window| window.disk <= DISK_STALL).cloned().collect())
+    }
 }
 
 /// The windows of all rounds.
@@ -130,6 +152,7 @@ pub struct Observed {
 /// Clients at work and what they note.
 struct Crowd {
     gaps: Vec<Arc<Gaps>>,
+    disk: DiskProbe,
     stop: Arc<AtomicBool>,
     errors: Arc<AtomicU64>,
     workers: JoinSet<()>,
@@ -144,13 +167,13 @@ pub async fn run(
 ) -> anyhow::Result<Observed> {
     let servers = triad.search_path();
     let administrator = connect(servers.clone(), clients).await?;
-    let mut crowd = Crowd::gather(&servers, clients).await?;
+    let mut crowd = Crowd::gather(&servers, clients, DiskProbe::start(triad.directory())?).await?;
     let mut observed = Observed::default();
     for round in 1..=rounds {
         sleep(CALM).await;
         crowd.begin();
         sleep(QUIET).await;
-        let quiet = crowd.gaps();
+        let quiet = crowd.window();
 
         let begun = Instant::now();
         crowd.begin();
@@ -158,7 +181,7 @@ pub async fn run(
         triad.wait_until_master(Role::Secondary).await?;
         let failover_took = begun.elapsed();
         crowd.settle().await?;
-        let failover = crowd.gaps();
+        let failover = crowd.window();
         sleep(CALM).await;
 
         let begun = Instant::now();
@@ -167,26 +190,29 @@ pub async fn run(
         triad.wait_until_master(Role::Primary).await?;
         let handback_took = begun.elapsed();
         crowd.settle().await?;
-        let handback = crowd.gaps();
+        let handback = crowd.window();
 
+        let errors = crowd.errors.load(Ordering::Relaxed);
         talk(format_args!(
-            "round {round:3}: longest gap {:>8} (the secondary serves after {}); back {:>8} (the primary serves after {}); \
-             undisturbed {:>8}; {} errors",
-            words(longest_of(&failover)),
+            "round {round:3}: {} (served after {:>8}); back {} (served after {:>8}); quiet {}; {errors} errors",
+            window_words(&failover),
             words(failover_took),
-            words(longest_of(&handback)),
+            window_words(&handback),
             words(handback_took),
-            words(longest_of(&quiet)),
-            crowd.errors.load(Ordering::Relaxed)
+            window_words(&quiet),
         ));
-        observed.quiet.rounds.push(quiet);
-        observed.failover.rounds.push(failover);
-        observed.handback.rounds.push(handback);
+        observed.quiet.0.push(quiet);
+        observed.failover.0.push(failover);
+        observed.handback.0.push(handback);
     }
     observed.errors = crowd.disperse().await;
     // The servers end with the triad, and the session with them.
     drop(administrator);
     Ok(observed)
+}
+
+fn window_words(window: &Window) -> String {
+    format!("{:>8} disk {:>8}", words(window.longest()), words(window.disk))
 }
 
 async fn take_away(triad: &mut LocalTriad, how: How, administrator: &Client) -> anyhow::Result<()> {
@@ -214,9 +240,14 @@ async fn prefer(administrator: &Client, role: Option<Role>) -> anyhow::Result<()
 }
 
 impl Crowd {
-    async fn gather(servers: &SearchPath, clients: usize) -> anyhow::Result<Crowd> {
-        let mut crowd =
-            Crowd { gaps: Vec::new(), stop: Arc::default(), errors: Arc::default(), workers: JoinSet::new() };
+    async fn gather(servers: &SearchPath, clients: usize, disk: DiskProbe) -> anyhow::Result<Crowd> {
+        let mut crowd = Crowd {
+            gaps: Vec::new(),
+            disk,
+            stop: Arc::default(),
+            errors: Arc::default(),
+            workers: JoinSet::new(),
+        };
         for (number, client) in connect_all(servers, clients).await?.into_iter().enumerate() {
             let gaps = Arc::new(Gaps::default());
             crowd.gaps.push(gaps.clone());
@@ -234,10 +265,12 @@ impl Crowd {
 
     fn begin(&self) {
         self.gaps.iter().for_each(|gaps| gaps.begin());
+        self.disk.begin();
     }
 
-    fn gaps(&self) -> Vec<Duration> {
-        self.gaps.iter().map(|gaps| gaps.longest()).collect()
+    /// What was noted since the beginning.
+    fn window(&self) -> Window {
+        Window { gaps: self.gaps.iter().map(|gaps| gaps.longest()).collect(), disk: self.disk.slowest() }
     }
 
     /// Waits until every client has had an answer since now, and for the aftermath.

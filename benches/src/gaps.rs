@@ -30,10 +30,7 @@ impl Default for Gaps {
 impl Gaps {
     /// An answer has come.
     pub fn answered(&self) {
-        let now = Instant::now();
-        let mut inner = self.lock();
-        inner.longest = inner.longest.max(now - inner.last);
-        inner.last = now;
+        self.lock().answered(Instant::now());
     }
 
     /// Forgets the gaps that are over. The present one counts from its beginning.
@@ -43,8 +40,7 @@ impl Gaps {
 
     /// The longest gap that has ended since, or lasts.
     pub fn longest(&self) -> Duration {
-        let inner = *self.lock();
-        inner.longest.max(inner.last.elapsed())
+        self.lock().longest(Instant::now())
     }
 
     /// When the last answer came.
@@ -55,6 +51,17 @@ impl Gaps {
     /// Nothing can panic while the lock is held.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn answered(&mut self, now: Instant) {
+        self.longest = self.longest(now);
+        self.last = now;
+    }
+
+    fn longest(&self, now: Instant) -> Duration {
+        self.longest.max(now - self.last)
     }
 }
 
@@ -98,24 +105,23 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_lasts_counts() {
-        let gaps = Gaps::default();
-        std::thread::sleep(ms(20));
-        assert!(gaps.longest() >= ms(20));
-        gaps.answered();
-        gaps.answered();
-        assert!(gaps.longest() >= ms(20), "an ended gap stays the longest");
-        gaps.begin();
-        assert!(gaps.longest() < ms(20), "until it is forgotten");
+    fn a_gap_counts_while_it_lasts_and_until_a_longer_one() {
+        let start = Instant::now();
+        let mut gaps = Inner { last: start, longest: Duration::ZERO };
+        assert_eq!(gaps.longest(start + ms(20)), ms(20));
+        gaps.answered(start + ms(30));
+        gaps.answered(start + ms(31));
+        assert_eq!(gaps.longest(start + ms(40)), ms(30));
+        assert_eq!(gaps.longest(start + ms(80)), ms(49));
     }
 
     #[test]
     fn a_gap_that_began_earlier_counts_from_its_beginning() {
         let gaps = Gaps::default();
-        std::thread::sleep(ms(20));
+        let begun = gaps.last();
         gaps.begin();
-        gaps.answered();
-        assert!(gaps.longest() >= ms(20));
+        let before = begun.elapsed();
+        assert!(gaps.longest() >= before);
     }
 
     #[test]

@@ -14,4 +14,5 @@ pub mod gaps;
 pub mod limits;
 pub mod load;
 pub mod output;
+pub mod probe;
 pub mod triad;

@@ -71,12 +71,20 @@ pub fn append_to<T: Serialize>(bytes: &mut Vec<u8>, value: &T) {
 
 /// A value of at most [`MESSAGE_LIMIT`] bytes. `what` names it in errors.
 pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, CodecError> {
-    decode(bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<MESSAGE_LIMIT>()), bytes, what)
+    decode(
+        bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<MESSAGE_LIMIT>()),
+        bytes,
+        what,
+    )
 }
 
 /// A value of at most [`SNAPSHOT_LIMIT`] bytes, for bytes whose checksum has been verified.
 pub fn from_large_bytes<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, CodecError> {
-    decode(bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<SNAPSHOT_LIMIT>()), bytes, what)
+    decode(
+        bincode::serde::decode_from_slice(bytes, config::standard().with_limit::<SNAPSHOT_LIMIT>()),
+        bytes,
+        what,
+    )
 }
 
 fn decode<T>(
@@ -84,7 +92,8 @@ fn decode<T>(
     bytes: &[u8],
     what: &'static str,
 ) -> Result<T, CodecError> {
-    let (value, used) = decoded.map_err(|error| CodecError::Malformed { what, problem: error.to_string() })?;
+    let (value, used) =
+        decoded.map_err(|error| CodecError::Malformed { what, problem: error.to_string() })?;
     match bytes.len() - used {
         0 => Ok(value),
         left => Err(CodecError::Trailing { what, left }),

@@ -225,7 +225,9 @@ impl Denial {
             Denial::BadVersion { .. } => "Bad version number: must be floating-point number with no letters",
             Denial::NoLicense => "Cannot find license file",
             Denial::UnknownFeature { .. } => "No such feature exists",
-            Denial::VersionNotLicensed { .. } => "License server does not support this version of this feature",
+            Denial::VersionNotLicensed { .. } => {
+                "License server does not support this version of this feature"
+            }
             Denial::NotStarted { .. } => "Feature start date is in the future",
             Denial::Expired { .. } => "Feature has expired",
             Denial::MoreThanLicensed { .. } => "Request for more licenses than this feature supports",

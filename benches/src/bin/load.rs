@@ -9,6 +9,7 @@ use licensing_benches::cpu::{CpuUse, CpuWatch};
 use licensing_benches::limits::{Limits, Pace};
 use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
 use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::probe::DiskProbe;
 use licensing_benches::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
 use licensing_client::SearchPath;
 use licensing_server::local_triad::LocalTriad;
@@ -44,8 +45,16 @@ struct Args {
 struct Measured {
     report: LoadReport,
     cpu: CpuUse,
-    limits: Option<Limits>,
+    /// When the servers were started here.
+    here: Option<Here>,
     load_before: String,
+}
+
+/// What the machine of the servers can do, and did.
+struct Here {
+    limits: Limits,
+    /// The slowest probe of the disk while it was measured.
+    slowest_probe: Duration,
 }
 
 fn main() -> ExitCode {
@@ -75,26 +84,32 @@ async fn measure(args: &Args) -> anyhow::Result<Measured> {
         warm_up: Duration::from_secs(args.warmup),
     };
     if let Some(servers) = &args.servers {
-        let (report, cpu) = load(&plan, servers, None).await?;
-        return Ok(Measured { report, cpu, limits: None, load_before });
+        let (report, cpu) = load(&plan, servers, None, None).await?;
+        return Ok(Measured { report, cpu, here: None, load_before });
     }
     let directory = args.triad.directory()?;
     talk(format_args!("measuring the disk and the loopback"));
     let limits = Limits::measure(directory.path())?;
     let triad = args.triad.start(&directory, plan.features, plan.clients, &[]).await?;
-    let (report, cpu) = load(&plan, &triad.search_path(), Some(&triad)).await?;
-    Ok(Measured { report, cpu, limits: Some(limits), load_before })
+    let probe = DiskProbe::start(directory.path())?;
+    let (report, cpu) = load(&plan, &triad.search_path(), Some(&triad), Some(&probe)).await?;
+    let here = Here { limits, slowest_probe: probe.slowest() };
+    Ok(Measured { report, cpu, here: Some(here), load_before })
 }
 
 async fn load(
     plan: &Plan,
     servers: &SearchPath,
     triad: Option<&LocalTriad>,
+    probe: Option<&DiskProbe>,
 ) -> anyhow::Result<(LoadReport, CpuUse)> {
     let clients = connect_all(servers, plan.clients).await?;
     talk(format_args!("{} clients are connected, {} s of warm-up", plan.clients, plan.warm_up.as_secs()));
     let load = Load::start(*plan, &clients);
     load.warmed_up().await;
+    if let Some(probe) = probe {
+        probe.begin();
+    }
     let watch = CpuWatch::begin(triad);
     load.tell_progress().await;
     let cpu = watch.end();
@@ -104,7 +119,7 @@ async fn load(
 }
 
 fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, limits, load_before } = measured;
+    let Measured { report, cpu, here, load_before } = measured;
     let micros = |us| words(Duration::from_micros(us));
     let mut text = format!(
         "{} clients, {} features, {} s\n{:.0} ops/s, {} answered, {} errors; latency p50 {}, p99 {}, max {}\n",
@@ -121,8 +136,12 @@ fn table(measured: &Measured) -> String {
     let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
     let shares = shares.collect::<Vec<_>>().join(", ");
     text.push_str(&format!("processors in use: {shares}, others {:.2}\n", cpu.others));
-    if let Some(limits) = limits {
-        text.push_str(&limits_table(limits, report));
+    if let Some(here) = here {
+        text.push_str(&limits_table(&here.limits, report));
+        let slowest = words(here.slowest_probe);
+        text.push_str(&format!(
+            "slowest probe of the disk under load (4 KiB and fdatasync, 100/s): {slowest}\n"
+        ));
     }
     text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
     text

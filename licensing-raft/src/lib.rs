@@ -1,28 +1,25 @@
 //! Makes the seats of [`licensing_core`] survive the death of a server: a fixed triad, every decision on the disks of a
 //! quorum before it is answered, mastership pinned to the primary and then the secondary.
 //!
-//! ```no_run
+//! ```
 //! use licensing_core::{command::Command, id::Role, license::License};
-//! use licensing_raft::{Node, NodeConfig, PEER_PREAMBLE};
-//! use tokio::io::AsyncReadExt;
+//! use licensing_raft::{Node, NodeConfig, ProposeError};
 //!
-//! # async fn run(text: String) -> Result<(), Box<dyn std::error::Error>> {
-//! let config = NodeConfig::from_license(&License::parse(&text)?, Role::Primary, "/var/lib/vendor")?;
-//! let listener = tokio::net::TcpListener::bind(("0.0.0.0", config.servers[0].port)).await?;
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let text = "SERVER alpha ANY 27000 PRIMARY_IS_MASTER\nSERVER beta ANY 27000\nSERVER gamma ANY 27000\n\
+//!             VENDOR demo\nFEATURE f1 demo 1.0 permanent 10 SIGN=0\n";
+//! # let directory = tempfile::tempdir()?;
+//! let config = NodeConfig::from_license(&License::parse(text)?, Role::Primary, directory.path())?;
 //! let node = Node::start(config).await?;
-//! node.mastership().wait_for(|now| now.serving).await?;       // needs one of the other two servers
-//! println!("{:?}", node.propose(Command::Install { license: text }).await?);
-//! while let Ok((mut stream, from)) = listener.accept().await {
-//!     let mut preamble = [0; 4];
-//!     if stream.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
-//!         node.accept_peer(stream, from.to_string());          // other preambles are your clients
-//!     }
-//! }
+//! // Hand it what connects to port 27000 with PEER_PREAMBLE: node.accept_peer(stream, from). With a peer in reach it
+//! // becomes master (node.mastership().wait_for(|now| now.serving)) and decides; alone it refuses to.
+//! let refused = node.propose(Command::Install { license: text.to_owned() }).await;
+//! assert_eq!(refused, Err(ProposeError::NotMaster { master: None }));
+//! node.stop(true).await;
 //! # Ok(())
 //! # }
 //! ```
-//! (Accept peers from the start, in a task of its own: `examples/embed.rs` is the whole program, three nodes in one
-//! process.)
+//! `examples/embed.rs` is a whole program: three nodes, their listeners, a checkout, and the death of the master.
 //!
 //! # The types that matter
 //!

@@ -48,15 +48,18 @@
 mod bootstrap;
 mod campaign;
 pub mod config;
+mod counts;
 mod desk;
 pub mod environment;
 pub mod error;
 mod expiry;
+pub mod health;
 mod machine;
 pub mod mastership;
 pub mod node;
 mod peer;
 mod pin;
+mod propose;
 mod runtime;
 mod standing;
 mod store;
@@ -67,10 +70,12 @@ mod types;
 pub mod watch;
 
 pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
+pub use counts::NodeCounts;
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
+pub use health::ServerHealth;
 pub use mastership::Mastership;
-pub use node::{Node, NodeCounts, ServerHealth};
+pub use node::Node;
 
 /// First bytes of a peer's connection: a listener that serves others as well tells peers by them.
 pub const PEER_PREAMBLE: [u8; 4] = *b"\0LSP";

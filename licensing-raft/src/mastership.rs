@@ -62,6 +62,12 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
     }
 }
 
+/// Mastership as it is at this moment. The watched one is a few milliseconds old, and older when this process was
+/// stopped in between: what is answered without a quorum must not rely on it.
+pub(crate) fn now(inner: &Inner) -> Mastership {
+    judge(inner, &inner.raft.metrics().borrow_watched())
+}
+
 fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {
     let own_role = inner.config.role;
     let timings = &inner.config.timings;

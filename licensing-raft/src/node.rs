@@ -1,26 +1,27 @@
 //! One server of a triad: the whole public face of this crate.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use licensing_core::command::{Command, Proposal};
+use licensing_core::command::Command;
 use licensing_core::event::Event;
 use licensing_core::id::{LogIndex, Role, SessionId, Timestamp};
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, RaftError};
 use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, broadcast};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::campaign::LeaderSign;
 use crate::config::NodeConfig;
+use crate::counts::{Counts, NodeCounts};
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
 use crate::expiry::SignsOfLife;
+use crate::health::ServerHealth;
 use crate::machine::Machine;
 use crate::mastership::Mastership;
 use crate::peer::hello::{HELLO_TIMEOUT, Introduction};
@@ -28,23 +29,19 @@ use crate::peer::link::{Link, Route};
 use crate::peer::message::{Lane, PeerReply, PeerRequest, Report};
 use crate::peer::network::{PeerLinks, PeerNetworks};
 use crate::runtime::NodeTasks;
-use crate::standing::{Standing, StandingKeeper};
+use crate::standing::StandingKeeper;
 use crate::store::Store;
 use crate::store::log::LogStore;
-use crate::survey::{ANSWER_TTL, CLOCK_TOLERANCE_MS, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
-use crate::types::{Payload, Raft};
+use crate::survey::{ANSWER_TTL, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
+use crate::types::Raft;
 use crate::watch::{Watched, Watcher};
-use crate::{bootstrap, campaign, desk, expiry, mastership, pin};
+use crate::{bootstrap, campaign, desk, expiry, health, mastership, pin};
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that a waiting one is answered within its deadline.
 const MAX_PROPOSALS: usize = 8192;
-/// What a refused client is told to wait.
-const BUSY_RETRY_MS: u64 = 20;
 /// Peer connections served at once: three lanes from each of two peers, and as many again that are being replaced.
 const MAX_PEER_CONNECTIONS: usize = 16;
-/// Largest encoded proposal: a license file of 1 MiB is refused long before.
-const MAX_PROPOSAL_BYTES: usize = 1 << 20;
 /// The same refusal of a peer is logged this often.
 const REPEAT_REFUSAL: Duration = Duration::from_secs(60);
 /// Boots of peers that are remembered as readmitted.
@@ -71,7 +68,7 @@ pub(crate) struct Inner {
     log: LogStore,
     boot: [u8; 16],
     introduction: Introduction,
-    troubles: [Arc<Mutex<Option<String>>>; 3],
+    pub(crate) troubles: [Arc<Mutex<Option<String>>>; 3],
     remarks: Vec<String>,
     /// Stopping: still answers its peers, takes no mastership and no proposals.
     leaving: AtomicBool,
@@ -80,49 +77,13 @@ pub(crate) struct Inner {
     handovers: AtomicU32,
     pub(crate) counts: Counts,
     readmitted: Mutex<Vec<[u8; 16]>>,
-    failure: Watched<Option<String>>,
+    pub(crate) failure: Watched<Option<String>>,
     last_refusal: Mutex<Option<(String, Instant)>>,
-    proposals: Semaphore,
+    pub(crate) proposals: Semaphore,
     peer_connections: Arc<Semaphore>,
     tasks: NodeTasks,
     /// Tasks that answer peers: they end before openraft does.
     connections: NodeTasks,
-}
-
-/// What one server knows of a server of its triad (itself included).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerHealth {
-    /// Which server.
-    pub role: Role,
-    /// Whether it was heard lately.
-    pub up: bool,
-    /// Version of its program; empty when it was never heard.
-    pub version: String,
-    /// What it has applied.
-    pub applied_index: Option<LogIndex>,
-    /// How many entries it is behind the newest anybody has.
-    pub log_lag: Option<u64>,
-    /// What an administrator should know about it.
-    pub remark: Option<String>,
-}
-
-/// How often the rarer things have happened on one server since its start. For metrics, and for tests that must know
-/// that what they provoke did happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NodeCounts {
-    /// Handovers this server began as a leader.
-    pub handovers: u64,
-    /// Handovers whose target did not take over, so that this server took the leadership back.
-    pub handovers_taken_back: u64,
-    /// Times the tertiary was asked for a vote by a server that lacked entries, and campaigned itself as caretaker.
-    pub caretaker_campaigns: u64,
-}
-
-#[derive(Default)]
-pub(crate) struct Counts {
-    pub(crate) handovers: AtomicU64,
-    pub(crate) handovers_taken_back: AtomicU64,
-    pub(crate) caretaker_campaigns: AtomicU64,
 }
 
 impl Node {
@@ -228,6 +189,12 @@ impl Node {
         self.inner.mastership.subscribe()
     }
 
+    /// Whether this server may serve at this very moment. The watched mastership is a few milliseconds old, and older
+    /// when the process was stopped in between.
+    pub fn serves(&self) -> bool {
+        self.inner.ensure_serving().is_ok()
+    }
+
     /// Everything that happens from now on, in the order of the log.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.inner.machine.events()
@@ -240,17 +207,12 @@ impl Node {
 
     /// What is known of the three servers, in order.
     pub fn servers(&self) -> [ServerHealth; 3] {
-        Role::ALL.map(|role| self.inner.health(role))
+        Role::ALL.map(|role| health::of(&self.inner, role))
     }
 
     /// How often the rarer things have happened.
     pub fn counts(&self) -> NodeCounts {
-        let counts = &self.inner.counts;
-        NodeCounts {
-            handovers: counts.handovers.load(Ordering::Relaxed),
-            handovers_taken_back: counts.handovers_taken_back.load(Ordering::Relaxed),
-            caretaker_campaigns: counts.caretaker_campaigns.load(Ordering::Relaxed),
-        }
+        self.inner.counts.read()
     }
 
     /// What an administrator should know, one sentence each.
@@ -557,182 +519,6 @@ impl Inner {
             license_fingerprint: self.config.license_fingerprint.clone(),
             readmitted: self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
-    }
-
-    /// How long a proposal may wait: it outlives a failover, not a client's patience.
-    fn deadline(&self) -> Duration {
-        self.config.timings.lease() * 2
-    }
-
-    pub(crate) fn other_master(&self) -> Option<Role> {
-        self.mastership.borrow().master.filter(|role| *role != self.config.role)
-    }
-
-    fn ensure_serving(&self) -> Result<(), ProposeError> {
-        if let Some(why) = &*self.failure.borrow() {
-            return Err(ProposeError::Stopped(why.clone()));
-        }
-        if self.is_leaving() {
-            return Err(ProposeError::NotMaster { master: self.other_master() });
-        }
-        match *self.mastership.borrow() {
-            Mastership { serving: true, .. } => Ok(()),
-            Mastership { master, .. } => Err(ProposeError::NotMaster { master }),
-        }
-    }
-
-    /// Proposes, and waits out a handover or a lease that is being renewed: those take milliseconds.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
-        let Ok(_permit) = self.proposals.try_acquire() else {
-            return Err(ProposeError::Busy { retry_after_ms: BUSY_RETRY_MS });
-        };
-        let deadline = Instant::now() + self.deadline();
-        loop {
-            let refused = match self.ensure_serving() {
-                Ok(()) => match self.write(command.clone(), deadline).await {
-                    Err(refused @ ProposeError::NotMaster { .. }) => refused,
-                    definite => return definite,
-                },
-                Err(refused @ ProposeError::NotMaster { .. }) => refused,
-                Err(stopped) => return Err(stopped),
-            };
-            if !self.may_lead_soon() || !self.wait_to_serve(deadline).await {
-                return Err(ProposeError::NotMaster { master: self.other_master().or(master_of(&refused)) });
-            }
-        }
-    }
-
-    /// One try, for proposals that are judged anew instead of repeated.
-    pub(crate) async fn propose_once(&self, command: Command) -> Result<Answer, ProposeError> {
-        self.ensure_serving()?;
-        self.write(command, Instant::now() + self.deadline()).await
-    }
-
-    async fn write(&self, command: Command, deadline: Instant) -> Result<Answer, ProposeError> {
-        let bytes = Proposal { at: self.triad_time(), command }.to_bytes();
-        if bytes.len() > MAX_PROPOSAL_BYTES {
-            let length = bytes.len();
-            return Err(ProposeError::TooLarge { bytes: length, limit: MAX_PROPOSAL_BYTES });
-        }
-        let written = timeout_at(deadline, self.raft.client_write(Payload(bytes.into()))).await;
-        match written {
-            Ok(Ok(response)) => response
-                .data
-                .ok_or_else(|| ProposeError::Unknown("the entry was applied without an answer".to_owned())),
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => {
-                Err(ProposeError::NotMaster { master: forward.leader_id.and_then(Role::from_number) })
-            }
-            Ok(Err(RaftError::APIError(error))) => Err(ProposeError::Unknown(error.to_string())),
-            // It may have been appended before the engine stopped.
-            Ok(Err(RaftError::Fatal(fatal))) => Err(ProposeError::Unknown(fatal.to_string())),
-            Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
-        }
-    }
-
-    /// Whether this server leads, or is handing over, so that waiting a moment makes sense.
-    fn may_lead_soon(&self) -> bool {
-        let leads = self.raft.metrics().borrow_watched().state == ServerState::Leader;
-        self.config.role.may_serve() && !self.is_leaving() && (leads || self.is_handing_over())
-    }
-
-    /// Waits until this server serves or somebody else does. `false` when the deadline has passed or another serves.
-    async fn wait_to_serve(&self, deadline: Instant) -> bool {
-        let own = self.config.role;
-        let mut mastership = self.mastership.subscribe();
-        let settled =
-            mastership.wait_for(|now| now.serving || now.master.is_some_and(|master| master != own));
-        let serving = matches!(timeout_at(deadline, settled).await, Ok(Ok(now)) if now.serving);
-        // openraft may refuse a moment longer than the watched mastership says: do not spin.
-        if serving {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        serving && Instant::now() < deadline
-    }
-
-    fn health(&self, role: Role) -> ServerHealth {
-        let own = self.report();
-        let newest = self.survey.newest_index().max(own.last_log_index);
-        let lag =
-            |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
-        if role == self.config.role {
-            let version = self.config.software_version.clone();
-            let remarks = [standing_remark(&own.standing), clock_remark(-self.survey.median_offset_ms())];
-            let remark = joined(remarks.into_iter().flatten());
-            let applied_index = own.applied_index;
-            return ServerHealth {
-                role,
-                up: true,
-                version,
-                applied_index,
-                log_lag: lag(applied_index),
-                remark,
-            };
-        }
-        let trouble = self.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(heard) = self.survey.of(role) else {
-            let version = String::new();
-            return ServerHealth {
-                role,
-                up: false,
-                version,
-                applied_index: None,
-                log_lag: None,
-                remark: trouble,
-            };
-        };
-        let up = heard.is_fresh();
-        let report = heard.report;
-        let remark = if up {
-            self.peer_remark(&report, heard.clock_offset_ms)
-        } else {
-            trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
-        };
-        ServerHealth {
-            role,
-            up,
-            version: report.software_version,
-            applied_index: report.applied_index,
-            log_lag: lag(report.applied_index),
-            remark,
-        }
-    }
-
-    fn peer_remark(&self, report: &Report, clock_offset_ms: i64) -> Option<String> {
-        let leaving = report.leaving.then(|| "stopping".to_owned());
-        let other_license = report.license_fingerprint != self.config.license_fingerprint;
-        let other_license =
-            other_license.then(|| format!("its license file differs from that of the {}", self.config.role));
-        let clock = clock_remark(clock_offset_ms - self.survey.median_offset_ms());
-        let remarks = [standing_remark(&report.standing), leaving, other_license, clock];
-        joined(remarks.into_iter().flatten())
-    }
-}
-
-fn master_of(error: &ProposeError) -> Option<Role> {
-    match error {
-        ProposeError::NotMaster { master } => *master,
-        _ => None,
-    }
-}
-
-fn joined(remarks: impl Iterator<Item = String>) -> Option<String> {
-    let remarks: Vec<String> = remarks.collect();
-    (!remarks.is_empty()).then(|| remarks.join("; "))
-}
-
-fn clock_remark(off_median_ms: i64) -> Option<String> {
-    let seconds = off_median_ms / 1000;
-    (off_median_ms.abs() > CLOCK_TOLERANCE_MS)
-        .then(|| format!("its clock is {seconds} s off the median of the three: correct it"))
-}
-
-fn standing_remark(standing: &Standing) -> Option<String> {
-    match standing {
-        Standing::Member { .. } => None,
-        Standing::Unborn | Standing::Founding { .. } => {
-            Some("waiting for all three servers to start".to_owned())
-        }
-        Standing::Joining { .. } => Some("lost its log, catching up".to_owned()),
     }
 }
 

@@ -32,13 +32,26 @@ pub fn license(first_line_extra: &str) -> String {
     )
 }
 
-type Cuts = BTreeSet<(Role, Role)>;
+/// What the wires between the servers do.
+#[derive(Default)]
+struct Wires {
+    /// Directions that are cut.
+    cuts: BTreeSet<(Role, Role)>,
+    /// How often each server has died: what a dead one had sent and nobody received is lost.
+    deaths: [u64; 3],
+}
+
+impl Wires {
+    fn carries(&self, way: (Role, Role)) -> bool {
+        !self.cuts.contains(&way)
+    }
+}
 
 /// The network between the nodes.
 #[derive(Clone)]
 struct Net {
     nodes: Arc<Mutex<[Option<Node>; 3]>>,
-    cuts: watch::Sender<Cuts>,
+    wires: watch::Sender<Wires>,
 }
 
 /// Three nodes and what they need.
@@ -52,8 +65,8 @@ pub struct Cluster {
 impl Cluster {
     /// A triad that is not started yet. `first_line_extra` goes to the end of the first SERVER line.
     pub fn new(first_line_extra: &str) -> Cluster {
-        let (cuts, _) = watch::channel(Cuts::new());
-        let net = Net { nodes: Arc::default(), cuts };
+        let (wires, _) = watch::channel(Wires::default());
+        let net = Net { nodes: Arc::default(), wires };
         let data = tempfile::tempdir().expect("a temporary directory");
         Cluster { license: license(first_line_extra), net, data, configure: |_| {} }
     }
@@ -109,6 +122,7 @@ impl Cluster {
     pub async fn kill(&self, role: Role) {
         let node = self.net.node(role).expect("a server that runs");
         self.net.set(role, None);
+        self.net.wires.send_modify(|wires| wires.deaths[role.place()] += 1);
         node.stop(false).await;
     }
 
@@ -126,19 +140,21 @@ impl Cluster {
 
     /// Silently loses everything between two servers.
     pub fn cut(&self, one: Role, other: Role) {
-        self.net.cuts.send_modify(|cuts| cuts.extend([(one, other), (other, one)]));
+        self.net.wires.send_modify(|wires| wires.cuts.extend([(one, other), (other, one)]));
     }
 
     /// Silently loses everything from one server to another.
     pub fn cut_one_way(&self, from: Role, to: Role) {
-        self.net.cuts.send_modify(|cuts| {
-            cuts.insert((from, to));
+        self.net.wires.send_modify(|wires| {
+            wires.cuts.insert((from, to));
         });
     }
 
     /// Ends the cut between two servers.
     pub fn heal(&self, one: Role, other: Role) {
-        self.net.cuts.send_modify(|cuts| cuts.retain(|cut| *cut != (one, other) && *cut != (other, one)));
+        self.net
+            .wires
+            .send_modify(|wires| wires.cuts.retain(|cut| *cut != (one, other) && *cut != (other, one)));
     }
 
     /// Cuts a server off from both others.
@@ -150,7 +166,7 @@ impl Cluster {
 
     /// Ends all cuts.
     pub fn heal_all(&self) {
-        self.net.cuts.send_modify(Cuts::clear);
+        self.net.wires.send_modify(|wires| wires.cuts.clear());
     }
 
     /// Waits until this server serves.
@@ -278,8 +294,8 @@ impl Dialer for MemoryDialer {
             let (mut acceptor_end, acceptor_wire) = tokio::io::duplex(BUFFER);
             let (from_dialer, to_dialer) = tokio::io::split(dialer_wire);
             let (from_acceptor, to_acceptor) = tokio::io::split(acceptor_wire);
-            tokio::spawn(carry(from_dialer, to_acceptor, (from, to), net.cuts.subscribe()));
-            tokio::spawn(carry(from_acceptor, to_dialer, (to, from), net.cuts.subscribe()));
+            tokio::spawn(carry(from_dialer, to_acceptor, (from, to), net.wires.subscribe()));
+            tokio::spawn(carry(from_acceptor, to_dialer, (to, from), net.wires.subscribe()));
             tokio::spawn(async move {
                 let mut preamble = [0; 4];
                 if acceptor_end.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
@@ -291,24 +307,24 @@ impl Dialer for MemoryDialer {
     }
 }
 
-/// Carries bytes one way, and holds them while that way is cut.
+/// Carries bytes one way, and holds them while that way is cut. Ends with the life of either server.
 async fn carry(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
     way: (Role, Role),
-    mut cuts: watch::Receiver<Cuts>,
+    mut wires: watch::Receiver<Wires>,
 ) {
+    let lives = |wires: &Wires| [way.0, way.1].map(|role| wires.deaths[role.place()]);
+    let born = lives(&wires.borrow());
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if cuts.wait_for(|cuts| !cuts.contains(&way)).await.is_err() {
-            return;
-        }
-        if to.write_all(&buffer[..length]).await.is_err() {
+        let free = wires.wait_for(|wires| wires.carries(way) || lives(wires) != born).await.is_ok();
+        if !free || lives(&wires.borrow()) != born || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
     // The far end hears of the end, unless the way is cut.
-    if cuts.wait_for(|cuts| !cuts.contains(&way)).await.is_ok() {
+    if wires.wait_for(|wires| wires.carries(way)).await.is_ok() {
         let _ = to.shutdown().await;
     }
 }

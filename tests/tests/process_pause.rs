@@ -11,7 +11,8 @@ use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_server::local_triad::{LocalTriad, TriadOptions};
 use licensing_tests::process::{PATIENCE, master_status, start, wait_until_master};
 use licensing_tests::workload::{Plan, Workload};
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use Role::{Primary, Secondary};
 
@@ -74,6 +75,44 @@ async fn a_master_that_wakes_does_not_grant_what_was_asked_before_it_slept() {
         sleeper.close().await;
     }
     rival.close().await.unwrap();
+}
+
+/// While the master stands still a session is opened with its successor. The master finds questions about it in its
+/// sockets when it wakes, among answers of its peers from before: it must not take those for a quorum and say that
+/// there is no such session, because a client that hears this gives up its seats.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_wakes_does_not_deny_a_session_it_has_slept_through() {
+    let mut triad = start(TriadOptions::default()).await;
+    let plan = Plan::new("a_master_that_wakes_does_not_deny_a_session_it_has_slept_through");
+    let work = Workload::start(&triad, plan).await;
+    for round in 0..10 {
+        let mut ready = Vec::new();
+        for _ in 0..40 {
+            let direct = Direct::connect(&triad.address(Primary), &TcpDial).await.unwrap();
+            ready.push(direct.with_answer_limit(PATIENCE));
+        }
+        // With answers of its peers under way.
+        work.answers(1).await;
+        triad.pause(Primary).unwrap();
+        wait_until_master(&triad, Secondary).await;
+        let client = Client::connect(ClientConfig::new(triad.search_path())).await.unwrap();
+        let (session, token) = (client.session(), client.token());
+        let mut asking = JoinSet::new();
+        for mut direct in ready {
+            asking.spawn(async move { direct.request(Request::Heartbeat { session, token }).await.unwrap() });
+        }
+        // On the way to the sockets: what is asked later is a weaker question, and no mistake.
+        sleep(Duration::from_millis(50)).await;
+        triad.resume(Primary).unwrap();
+        while let Some(reply) = asking.join_next().await {
+            let reply = reply.unwrap();
+            assert!(matches!(reply, Reply::NotMaster(_) | Reply::Alive { .. }), "round {round}: {reply:?}");
+        }
+        client.close().await.unwrap();
+        wait_until_master(&triad, Primary).await;
+    }
+    let report = work.finish(&triad).await;
+    assert_eq!(report.errors, []);
 }
 
 /// A client that speaks with the primary and nobody else, and never asks twice.

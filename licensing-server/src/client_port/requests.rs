@@ -79,9 +79,11 @@ async fn propose(server: &Server, command: Command) -> Reply {
 
 /// A sign of life. Only a serving master may judge it; it keeps the moment in memory and writes nothing.
 async fn heartbeat(server: &Server, session: SessionId, token: Token) -> Reply {
-    let standing = server.standing();
-    if !standing.is_master() {
-        return Reply::NotMaster(standing);
+    if !server.node.serves() {
+        return propose_error(
+            server,
+            ProposeError::NotMaster { master: server.node.mastership().borrow().master },
+        );
     }
     let mut state = server.node.state();
     if !state.session_matches(session, &token) {

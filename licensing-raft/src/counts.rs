@@ -1,0 +1,32 @@
+//! How often the rarer things have happened on one server.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How often the rarer things have happened on one server since its start. For metrics, and for tests that must know
+/// that what they provoke did happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Handovers this server began as a leader.
+    pub handovers: u64,
+    /// Handovers whose target did not take over, so that this server took the leadership back.
+    pub handovers_taken_back: u64,
+    /// Times the tertiary was asked for a vote by a server that lacked entries, and campaigned itself as caretaker.
+    pub caretaker_campaigns: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) handovers: AtomicU64,
+    pub(crate) handovers_taken_back: AtomicU64,
+    pub(crate) caretaker_campaigns: AtomicU64,
+}
+
+impl Counts {
+    pub(crate) fn read(&self) -> NodeCounts {
+        NodeCounts {
+            handovers: self.handovers.load(Ordering::Relaxed),
+            handovers_taken_back: self.handovers_taken_back.load(Ordering::Relaxed),
+            caretaker_campaigns: self.caretaker_campaigns.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What one server knows of the three, for status commands.
+
+use std::sync::PoisonError;
+
+use licensing_core::id::{LogIndex, Role};
+
+use crate::node::Inner;
+use crate::peer::message::Report;
+use crate::standing::Standing;
+use crate::survey::CLOCK_TOLERANCE_MS;
+
+/// What one server knows of a server of its triad (itself included).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerHealth {
+    /// Which server.
+    pub role: Role,
+    /// Whether it was heard lately.
+    pub up: bool,
+    /// Version of its program; empty when it was never heard.
+    pub version: String,
+    /// What it has applied.
+    pub applied_index: Option<LogIndex>,
+    /// How many entries it is behind the newest anybody has.
+    pub log_lag: Option<u64>,
+    /// What an administrator should know about it.
+    pub remark: Option<String>,
+}
+
+/// What this server knows of one of the three.
+pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
+    let own = inner.report();
+    let newest = inner.survey.newest_index().max(own.last_log_index);
+    let lag = |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
+    if role == inner.config.role {
+        let version = inner.config.software_version.clone();
+        let remarks = [standing_remark(&own.standing), clock_remark(-inner.survey.median_offset_ms())];
+        let remark = joined(remarks.into_iter().flatten());
+        let applied_index = own.applied_index;
+        return ServerHealth { role, up: true, version, applied_index, log_lag: lag(applied_index), remark };
+    }
+    let trouble = inner.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(heard) = inner.survey.of(role) else {
+        let version = String::new();
+        return ServerHealth {
+            role,
+            up: false,
+            version,
+            applied_index: None,
+            log_lag: None,
+            remark: trouble,
+        };
+    };
+    let up = heard.is_fresh();
+    let report = heard.report;
+    let remark = if up {
+        peer_remark(inner, &report, heard.clock_offset_ms)
+    } else {
+        trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
+    };
+    ServerHealth {
+        role,
+        up,
+        version: report.software_version,
+        applied_index: report.applied_index,
+        log_lag: lag(report.applied_index),
+        remark,
+    }
+}
+
+fn peer_remark(inner: &Inner, report: &Report, clock_offset_ms: i64) -> Option<String> {
+    let leaving = report.leaving.then(|| "stopping".to_owned());
+    let other_license = report.license_fingerprint != inner.config.license_fingerprint;
+    let other_license =
+        other_license.then(|| format!("its license file differs from that of the {}", inner.config.role));
+    let clock = clock_remark(clock_offset_ms - inner.survey.median_offset_ms());
+    let remarks = [standing_remark(&report.standing), leaving, other_license, clock];
+    joined(remarks.into_iter().flatten())
+}
+
+fn joined(remarks: impl Iterator<Item = String>) -> Option<String> {
+    let remarks: Vec<String> = remarks.collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
+}
+
+fn clock_remark(off_median_ms: i64) -> Option<String> {
+    let seconds = off_median_ms / 1000;
+    (off_median_ms.abs() > CLOCK_TOLERANCE_MS)
+        .then(|| format!("its clock is {seconds} s off the median of the three: correct it"))
+}
+
+fn standing_remark(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Member { .. } => None,
+        Standing::Unborn | Standing::Founding { .. } => {
+            Some("waiting for all three servers to start".to_owned())
+        }
+        Standing::Joining { .. } => Some("lost its log, catching up".to_owned()),
+    }
+}

@@ -56,9 +56,11 @@ fn build() -> io::Result<Programs> {
         Some(name) => name,
         None => return Err(strange()),
     };
-    // The output is for whoever has broken the build.
+    // Of the whole workspace, because that is what `cargo test --workspace` has built already: for one package alone
+    // cargo would choose other features of the dependencies and build them all again. The output is for whoever has
+    // broken the build.
     let built = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "licensing-server", "--bins", "--profile", profile])
+        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

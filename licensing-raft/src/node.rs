@@ -189,6 +189,11 @@ impl Node {
         self.inner.mastership.subscribe()
     }
 
+    /// Mastership as it is at this very moment, not as it was when it was last watched.
+    pub fn mastership_now(&self) -> Mastership {
+        mastership::now(&self.inner)
+    }
+
     /// Whether this server may serve at this very moment. The watched mastership is a few milliseconds old, and older
     /// when the process was stopped in between.
     pub fn serves(&self) -> bool {

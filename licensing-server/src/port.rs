@@ -68,7 +68,7 @@ async fn open(server: Arc<Server>, mut stream: TcpStream, from: Far, place: Plac
             info!(%from, "speaks TLS, which is not configured on this server, closed");
         }
         Ok(Ok(Opening::Line(line))) => {
-            let quorum = server.node.mastership().borrow().quorum;
+            let quorum = server.node.mastership_now().quorum;
             let answer = status_text::answer(&line, &server.standing(), quorum);
             let answered = async {
                 stream.write_all(answer.as_bytes()).await?;

@@ -80,7 +80,8 @@ impl Server {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        self.standing.borrow().clone()
+        // Not as last published: a process that was stopped meanwhile may have lost the mastership without knowing it.
+        self.standing_of(&self.node.mastership_now())
     }
 
     pub(crate) fn watch_standing(&self) -> watch::Receiver<Standing> {

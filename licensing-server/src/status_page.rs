@@ -25,7 +25,7 @@ const ROW_OVERHEAD: usize = 64;
 /// The page after this checkout, or the first one.
 pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Handle>) -> StatusPage {
     let state = server.node.state();
-    let mastership = *server.node.mastership().borrow();
+    let mastership = server.node.mastership_now();
     let master = server.standing_of(&mastership).master.map(|master| master.role);
     let file = server.license();
     let mut page = StatusPage {

@@ -94,9 +94,12 @@ pub(crate) async fn serve(
         return warn!("cannot read random bytes from the operating system: {error}");
     }
     let local = is_local(from.0) && !hello.software.contains(RELAYED);
+    // Watched from before the welcome is made, so that no change falls between the two.
+    let watching = server.watch_standing();
+    let told = server.standing();
     let welcome = Welcome::Ready {
         version: PROTOCOL_VERSION,
-        standing: server.standing(),
+        standing: told.clone(),
         heartbeat_ms: millis(HEARTBEAT.min(server.session_grace / 3)),
         grace_ms: millis(server.session_grace),
         challenge,
@@ -106,7 +109,7 @@ pub(crate) async fn serve(
         _ => return debug!(%from, "did not take the welcome, closed"),
     }
     let admin = Admin::new(local, challenge);
-    Connection::new(server, stream, from, admin).run().await;
+    Connection::new(server, stream, from, admin, watching, told).run().await;
     debug!(%from, "client gone");
 }
 
@@ -152,9 +155,14 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(server: Arc<Server>, stream: TcpStream, from: Far, admin: Admin) -> Connection {
-        let standing = server.watch_standing();
-        let told = standing.borrow().clone();
+    fn new(
+        server: Arc<Server>,
+        stream: TcpStream,
+        from: Far,
+        admin: Admin,
+        standing: watch::Receiver<Standing>,
+        told: Standing,
+    ) -> Connection {
         let (read, write) = stream.into_split();
         Connection {
             server,
@@ -172,8 +180,14 @@ impl Connection {
     async fn run(mut self) {
         let mut closing = self.server.watch_closing();
         let mut idle_at = Instant::now() + IDLE_LIMIT;
+        // What the welcome said may be old already.
+        self.tell_standing();
+        if self.write().await.is_err() {
+            return;
+        }
         loop {
             tokio::select! {
+                biased;
                 message = self.reader.next::<ClientMessage>("request"), if self.under_way.len() < MAX_UNANSWERED => {
                     idle_at = Instant::now() + IDLE_LIMIT;
                     if self.take(message).is_break() {
@@ -181,14 +195,13 @@ impl Connection {
                     }
                 }
                 Some((id, reply)) = self.under_way.next() => self.answer(id, reply),
-                Ok(()) = self.standing.changed() => {}
+                Ok(()) = self.standing.changed() => self.tell_standing(),
                 _ = closing.wait_for(|closing| *closing) => return,
                 () = sleep_until(idle_at) => return debug!(from = %self.from, "idle for {IDLE_LIMIT:?}, closed"),
             }
             if self.take_what_is_there().is_break() {
                 return;
             }
-            self.tell_standing();
             if let Err(problem) = self.write().await {
                 return debug!(from = %self.from, "{problem}, closed");
             }
@@ -256,7 +269,8 @@ impl Connection {
 
     /// Tells the client when the master is another one than it was told last.
     fn tell_standing(&mut self) {
-        let now = self.standing.borrow_and_update().clone();
+        self.standing.mark_unchanged();
+        let now = self.server.standing();
         if now != self.told && self.writer.queue(&ServerMessage::Moved(now.clone())).is_ok() {
             self.told = now;
         }

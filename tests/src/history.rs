@@ -338,9 +338,13 @@ impl Recorder {
         self.lock().reads.push(read);
     }
 
-    /// A server has said whether it is master.
+    /// A server has said whether it is master. What took longer than a quick answer is left out: a process that was
+    /// stopped meanwhile may give it in the milliseconds before it notices (it grants nothing by it, which is judged).
     pub fn look(&self, look: Look) {
-        self.lock().looks.push(look);
+        const QUICK_US: u64 = 10_000;
+        if look.answered_us.saturating_sub(look.asked_us) <= QUICK_US {
+            self.lock().looks.push(look);
+        }
     }
 
     /// The largest log index a client was told.

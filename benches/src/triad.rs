@@ -95,8 +95,8 @@ impl TriadArgs {
             features: lines.collect(),
             primary_is_master: true,
             arguments: own.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect(),
-            environment: Vec::new(),
             parent_directory: Some(directory.path().to_owned()),
+            ..TriadOptions::default()
         };
         let triad = LocalTriad::start(program()?, options).await?;
         triad.wait_until_master(Role::Primary).await?;

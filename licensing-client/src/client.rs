@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{SessionId, Token};
+use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
@@ -105,7 +106,10 @@ impl Client {
         dial: Arc<dyn Dial>,
         tokens: &dyn TokenSource,
     ) -> Result<Client, ConnectError> {
-        let token = tokens.token().map_err(ConnectError::NoRandomness)?;
+        let mut token = tokens.token().map_err(ConnectError::NoRandomness)?;
+        if planted(Mutant::SharedToken) {
+            token = Token([7; 16]);
+        }
         let software = cut(&config.software).to_owned();
         let hello = Hello { version: PROTOCOL_VERSION, software, relay: config.relay };
         let (commands, receiver) = mpsc::unbounded_channel();

@@ -9,6 +9,7 @@ use std::io;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::StreamExt;
 use licensing_core::codec::{self, CodecError};
+use licensing_core::mutant::{Mutant, planted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -52,10 +53,11 @@ pub enum FrameError {
 
 /// The frame format: four bytes of length, big-endian, never more than [`MAX_FRAME_BYTES`].
 pub fn frame_codec() -> LengthDelimitedCodec {
+    let limit = if planted(Mutant::FrameWithoutLimit) { usize::MAX } else { MAX_FRAME_BYTES };
     LengthDelimitedCodec::builder()
         .length_field_type::<u32>()
         .big_endian()
-        .max_frame_length(MAX_FRAME_BYTES)
+        .max_frame_length(limit)
         .new_codec()
 }
 

@@ -19,6 +19,7 @@ use crate::command::{Identity, Proposal};
 use crate::id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
 use crate::invariants;
 use crate::license::{License, Version};
+use crate::mutant::{Mutant, planted};
 use crate::outcome::Answer;
 use crate::pool::{Layout, Pool, PoolKey, PoolTerms};
 use crate::session::Session;
@@ -83,7 +84,10 @@ impl State {
                 pools: Each(|| self.catalog.order.iter().map(|id| (*id, self.carried(*id)))),
                 retired: self.retired_records(),
                 sessions: Each(|| self.sessions.iter().map(|(id, session)| SessionRecord::of(*id, session))),
-                checkouts: Each(|| self.checkouts.iter().map(|(id, checkout)| self.record(*id, checkout))),
+                checkouts: Each(|| {
+                    let written = self.checkouts.iter().take(self.written_checkouts());
+                    written.map(|(id, checkout)| self.record(*id, checkout))
+                }),
             },
         );
         bytes
@@ -107,6 +111,10 @@ impl State {
     /// SHA-256 of [`State::to_bytes`].
     pub fn digest(&self) -> Digest {
         Digest(Sha256::digest(self.to_bytes()).into())
+    }
+
+    fn written_checkouts(&self) -> usize {
+        self.checkouts.len().saturating_sub(usize::from(planted(Mutant::SnapshotDropsCheckout)))
     }
 
     fn carried(&self, id: PoolId) -> u64 {
@@ -240,8 +248,8 @@ impl<'a> RetiredRecord<'a> {
 
 impl<'a> SessionRecord<'a> {
     fn of(id: SessionId, session: &'a Session) -> SessionRecord<'a> {
-        let answers =
-            session.answers.iter().map(|(request, answer)| (*request, Cow::Borrowed(answer.as_ref())));
+        let kept = if planted(Mutant::SnapshotWithoutAnswers) { &[] } else { session.answers.as_slice() };
+        let answers = kept.iter().map(|(request, answer)| (*request, Cow::Borrowed(answer.as_ref())));
         SessionRecord {
             id,
             token: session.token,

@@ -92,6 +92,10 @@ pub mod view;
 // Who serves.
 pub mod mastership;
 
+// The bugs by which the tests are judged.
+#[doc(hidden)]
+pub mod mutant;
+
 pub use command::{Action, Call, Command, Identity, Proposal, Removal};
 pub use encode::Digest;
 pub use event::{Event, EventKind, Holding, Return};

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{PoolId, Seats, Timestamp};
 use crate::license::{Count, Date, Expiry, FeatureKind, FeatureLine, License, Version};
+use crate::mutant::{Mutant, planted};
 use crate::outcome::Denial;
 
 /// Attributes that keep the seats of two lines apart when they differ (FLEXnet License Administration Guide,
@@ -202,7 +203,10 @@ impl Pool {
     fn has_room(&self, seats: Seats, at: Timestamp) -> bool {
         match self.terms.licensed(at) {
             None => true,
-            Some(licensed) => self.in_use.saturating_add(u64::from(seats.0)) <= licensed,
+            Some(licensed) => {
+                let licensed = licensed + u64::from(planted(Mutant::OneSeatMore));
+                self.in_use.saturating_add(u64::from(seats.0)) <= licensed
+            }
         }
     }
 }

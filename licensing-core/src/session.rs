@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::command::{Call, Identity};
 use crate::id::{LogIndex, RequestId, Token};
+use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial};
 
 /// Most sessions at a time: ten times the connections one server takes, so that sessions waiting for their grace to
@@ -65,6 +66,7 @@ impl Session {
             self.forget_up_to(call.acknowledged);
         }
         match self.answer(request) {
+            Some(_) if planted(Mutant::NoDedup) => Admission::New,
             Some(answer) if sound => Admission::Repeated(answer.clone()),
             None if self.answers.len() >= MAX_UNANSWERED => {
                 Admission::Refused(Denial::TooManyUnanswered { limit: MAX_UNANSWERED as u32 })
@@ -81,6 +83,9 @@ impl Session {
 
     /// The answer kept for a request.
     pub(crate) fn answer(&self, request: RequestId) -> Option<&Answer> {
+        if planted(Mutant::DedupIgnoresNumber) {
+            return self.answers.last().map(|(_, answer)| answer.as_ref());
+        }
         let place = self.place(request).ok()?;
         self.answers.get(place).map(|(_, answer)| answer.as_ref())
     }
@@ -89,6 +94,9 @@ impl Session {
     pub(crate) fn remember(&mut self, request: RequestId, answer: Answer) {
         if let Err(place) = self.place(request) {
             self.answers.insert(place, (request, Arc::new(answer)));
+        }
+        if planted(Mutant::WindowTooSmall) {
+            self.answers.drain(..self.answers.len().saturating_sub(1));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::command::{Action, Call, Command, Identity, MAX_TEXT_BYTES, Proposal, 
 use crate::event::{Event, EventKind, Holding, Return};
 use crate::id::{Handle, LogIndex, PoolId, Role, Seats, SessionId, Timestamp, Token};
 use crate::license::{License, Version};
+use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial, Outcome};
 use crate::pool::{Catalog, Layout, Pool, choose};
 use crate::session::{Admission, MAX_SESSIONS, Session};
@@ -117,7 +118,7 @@ impl State {
             self.clock = self.clock.max(proposal.at);
         }
         let mut journal = Journal { index, at: self.clock, events: Vec::new() };
-        if !fresh {
+        if !fresh && !planted(Mutant::StateAheadOfIndex) {
             let what = format!("log entry {index} was applied before, the state is at {}", self.last_index);
             let answer = journal.answer(Err(Denial::InvalidParameter { what }));
             return Applied { answer, events: journal.events };
@@ -316,7 +317,9 @@ impl State {
         if holder != session && !owner.is_some_and(speaks_for) {
             return Err(Denial::NotTheHolder { handle });
         }
-        self.give_back(handle, Return::Checkin, journal);
+        if !(planted(Mutant::CheckinForgotten) && journal.index.0.is_multiple_of(97)) {
+            self.give_back(handle, Return::Checkin, journal);
+        }
         Ok(Outcome::Returned { handle })
     }
 

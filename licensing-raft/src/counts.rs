@@ -12,6 +12,8 @@ pub struct NodeCounts {
     pub handovers_taken_back: u64,
     /// Times the tertiary was asked for a vote by a server that lacked entries, and campaigned itself as caretaker.
     pub caretaker_campaigns: u64,
+    /// Snapshots of another server's that this server took over, because it was too far behind for the log.
+    pub snapshots_installed: u64,
 }
 
 #[derive(Default)]
@@ -19,6 +21,7 @@ pub(crate) struct Counts {
     pub(crate) handovers: AtomicU64,
     pub(crate) handovers_taken_back: AtomicU64,
     pub(crate) caretaker_campaigns: AtomicU64,
+    pub(crate) snapshots_installed: AtomicU64,
 }
 
 impl Counts {
@@ -27,6 +30,7 @@ impl Counts {
             handovers: self.handovers.load(Ordering::Relaxed),
             handovers_taken_back: self.handovers_taken_back.load(Ordering::Relaxed),
             caretaker_campaigns: self.caretaker_campaigns.load(Ordering::Relaxed),
+            snapshots_installed: self.snapshots_installed.load(Ordering::Relaxed),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, stream};
 use licensing_core::id::Role;
+use licensing_core::mutant::{Mutant, planted};
 use openraft::async_runtime::WatchReceiver;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
@@ -15,7 +17,7 @@ use crate::node::Inner;
 use crate::peer::checks::{self, Distrust};
 use crate::peer::frame::FrameError;
 use crate::peer::hello::Proven;
-use crate::peer::message::{Chunk, Envelope, PeerReply, PeerRequest};
+use crate::peer::message::{Chunk, Envelope, PeerReply, PeerRequest, Report};
 use crate::standing::Standing;
 use crate::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
 
@@ -77,17 +79,16 @@ async fn answer(
         PeerRequest::PreVote(request) => vote(inner, peer, request, true).await,
         PeerRequest::Transfer(request) => transfer(inner, peer, request).await,
         PeerRequest::Snapshot(chunk) => snapshot(inner, peer, assembly, chunk).await,
-        PeerRequest::Survey(report) if report.role != peer => {
-            Err(distrust(peer, Distrust::Impersonation { peer, claimed: report.role.number() }))
-        }
-        PeerRequest::Survey(report) => {
-            let offset = report.clock.0 as i64 - inner.environment.clock.now().0 as i64;
-            inner.survey.note(report, offset);
-            Ok(PeerReply::Survey(inner.report()))
-        }
+        PeerRequest::Survey(report) => survey(inner, peer, report),
         PeerRequest::Found(triad_id) => bootstrap::agree(inner, triad_id).map(|()| PeerReply::Found),
     };
     answered.unwrap_or_else(PeerReply::Refused)
+}
+
+fn survey(inner: &Inner, peer: Role, report: Report) -> Result<PeerReply, String> {
+    checks::report(peer, &report).map_err(|why| distrust(peer, why))?;
+    inner.survey.note(report, Duration::ZERO);
+    Ok(PeerReply::Survey(inner.report()))
 }
 
 fn distrust(peer: Role, why: Distrust) -> String {
@@ -120,12 +121,13 @@ async fn append(inner: &Inner, peer: Role, request: AppendRequest) -> Result<Pee
 }
 
 async fn vote(inner: &Inner, peer: Role, request: VoteRequest, before: bool) -> Result<PeerReply, String> {
-    if !inner.standing.read().may_vote() {
+    if !inner.standing.read().may_vote() && !planted(Mutant::EmptyDiskVotes) {
         return Err("this server has no memory to vote on yet".to_owned());
     }
-    checks::vote(peer, &request.vote, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    checks::candidate(peer, &request.vote, own_term(inner)).map_err(|why| distrust(peer, why))?;
     // A lease this server had granted before it was restarted may still run: voting now could make two masters.
-    if inner.started.elapsed() < inner.config.timings.lease() && !request.leadership_transfer {
+    let too_soon = inner.started.elapsed() < inner.config.timings.lease() && !planted(Mutant::VotesTooSoon);
+    if too_soon && !request.leadership_transfer {
         return Err("this server was started less than a lease ago".to_owned());
     }
     let candidate_last = request.last_log_id;
@@ -196,7 +198,9 @@ async fn snapshot(
     chunk: Chunk,
 ) -> Result<PeerReply, String> {
     may_take_entries(inner)?;
-    checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    let applied = inner.raft.metrics().borrow_watched().last_applied;
+    checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(inner), applied)
+        .map_err(|why| distrust(peer, why))?;
     inner.sign.note();
     let Some(state) = assembly.lock().await.add(&chunk)? else { return Ok(PeerReply::Snapshot(None)) };
     // What does not decode must not reach openraft: a failed installation would stop this node.
@@ -210,5 +214,6 @@ async fn snapshot(
     let snapshot = Snapshot { meta: chunk.meta, snapshot: state };
     let response =
         inner.raft.install_full_snapshot(chunk.vote, snapshot).await.map_err(|error| error.to_string())?;
+    inner.counts.snapshots_installed.fetch_add(1, Ordering::Relaxed);
     Ok(PeerReply::Snapshot(Some(response.vote)))
 }

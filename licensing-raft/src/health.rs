@@ -30,10 +30,12 @@ pub struct ServerHealth {
 pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
     let own = inner.report();
     let newest = inner.survey.newest_index().max(own.last_log_index);
+    let now = inner.environment.clock.now();
+    let median_offset_ms = inner.survey.median_offset_ms(now);
     let lag = |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
     if role == inner.config.role {
         let version = inner.config.software_version.clone();
-        let remarks = [standing_remark(&own.standing), clock_remark(-inner.survey.median_offset_ms())];
+        let remarks = [standing_remark(&own.standing), clock_remark(-median_offset_ms)];
         let remark = joined(remarks.into_iter().flatten());
         let applied_index = own.applied_index;
         return ServerHealth { role, up: true, version, applied_index, log_lag: lag(applied_index), remark };
@@ -51,9 +53,9 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
         };
     };
     let up = heard.is_fresh();
-    let report = heard.report;
+    let report = heard.report.clone();
     let remark = if up {
-        peer_remark(inner, &report, heard.clock_offset_ms)
+        peer_remark(inner, &report, heard.clock_offset_ms(now) - median_offset_ms)
     } else {
         trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
     };
@@ -67,12 +69,12 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
     }
 }
 
-fn peer_remark(inner: &Inner, report: &Report, clock_offset_ms: i64) -> Option<String> {
+fn peer_remark(inner: &Inner, report: &Report, off_median_ms: i64) -> Option<String> {
     let leaving = report.leaving.then(|| "stopping".to_owned());
     let other_license = report.license_fingerprint != inner.config.license_fingerprint;
     let other_license =
         other_license.then(|| format!("its license file differs from that of the {}", inner.config.role));
-    let clock = clock_remark(clock_offset_ms - inner.survey.median_offset_ms());
+    let clock = clock_remark(off_median_ms);
     let remarks = [standing_remark(&report.standing), leaving, other_license, clock];
     joined(remarks.into_iter().flatten())
 }

@@ -66,6 +66,8 @@ mod store;
 mod survey;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "testing")]
+pub mod testing_store;
 mod types;
 pub mod watch;
 

@@ -3,12 +3,14 @@
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use licensing_core::command::Proposal;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
+use licensing_core::mutant::{self, Mutant, planted};
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
 use openraft::entry::RaftEntry;
@@ -16,12 +18,16 @@ use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::broadcast;
 
+use crate::environment::{Clock, SystemClock};
 use crate::runtime::off_thread;
 use crate::store::shelf::SnapshotShelf;
 use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 
 /// Events kept for a listener that is slower than the triad; one that falls further behind is told how many it missed.
 const EVENT_BACKLOG: usize = 16_384;
+
+/// What encoding takes on a busy host, for mutants that read the state before and its index behind it.
+const MUTANT_PAUSE: Duration = Duration::from_millis(5);
 
 /// The state of one server; clones share it.
 #[derive(Clone)]
@@ -69,6 +75,13 @@ impl Machine {
         self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state and what it is the state of, under one lock.
+    fn at_this_moment(&self) -> (State, SnapshotMeta) {
+        let inner = self.read();
+        let meta = SnapshotMeta { last_log_id: inner.applied, last_membership: inner.membership.clone() };
+        (inner.state.clone(), meta)
+    }
+
     fn apply_one(&self, entry: Entry) -> io::Result<Option<Answer>> {
         let log_id = entry.log_id();
         let mut inner = self.write();
@@ -79,9 +92,12 @@ impl Machine {
                 None
             }
             EntryPayload::Normal(payload) => {
-                let proposal = Proposal::from_bytes(&payload.0).map_err(|error| {
+                let mut proposal = Proposal::from_bytes(&payload.0).map_err(|error| {
                     io::Error::other(format!("entry {} of the log cannot be applied: {error}", log_id.index))
                 })?;
+                if planted(Mutant::OwnClock) {
+                    proposal.at = SystemClock.now();
+                }
                 Some(inner.state.apply(LogIndex(log_id.index), &proposal))
             }
         };
@@ -109,8 +125,12 @@ impl RaftStateMachine<Types> for Machine {
     where
         Strm: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
     {
+        let mut last = None;
         while let Some((entry, responder)) = entries.try_next().await? {
-            let answer = self.apply_one(entry)?;
+            let mut answer = self.apply_one(entry)?;
+            if planted(Mutant::AnswersShifted) {
+                answer = last.replace(answer.clone()).unwrap_or(answer);
+            }
             if let Some(responder) = responder {
                 responder.send(answer);
             }
@@ -129,6 +149,7 @@ impl RaftStateMachine<Types> for Machine {
             self.shelf.save(meta.clone(), snapshot).await?;
         }
         let mut inner = self.write();
+        let state = mutant::after_install(state, &inner.state);
         *inner = Inner {
             state,
             applied: meta.last_log_id,
@@ -152,11 +173,15 @@ impl RaftSnapshotBuilder<Types> for Machine {
 
     /// Encodes a cheap copy of the state on another thread: `apply` goes on meanwhile.
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let (state, meta) = {
-            let inner = self.read();
-            let meta = SnapshotMeta { last_log_id: inner.applied, last_membership: inner.membership.clone() };
-            (inner.state.clone(), meta)
-        };
+        let (mut state, mut meta) = self.at_this_moment();
+        if planted(Mutant::IndexAheadOfState) {
+            tokio::time::sleep(MUTANT_PAUSE).await;
+            meta = self.at_this_moment().1;
+        }
+        if planted(Mutant::StateAheadOfIndex) {
+            tokio::time::sleep(MUTANT_PAUSE).await;
+            state = self.at_this_moment().0;
+        }
         let snapshot = off_thread(move || Bytes::from(state.to_bytes())).await?;
         self.shelf.save(meta.clone(), snapshot.clone()).await?;
         self.write().shelved = meta.last_log_id;

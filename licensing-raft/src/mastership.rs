@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use licensing_core::id::Role;
+use licensing_core::mutant::{Mutant, planted};
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics};
@@ -65,6 +66,9 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
 /// Mastership as it is at this moment. The watched one is a few milliseconds old, and older when this process was
 /// stopped in between: what is answered without a quorum must not rely on it.
 pub(crate) fn now(inner: &Inner) -> Mastership {
+    if planted(Mutant::PublishedMastership) {
+        return *inner.mastership.borrow();
+    }
     judge(inner, &inner.raft.metrics().borrow_watched())
 }
 
@@ -78,10 +82,12 @@ fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {
         let quorum = metrics
             .last_quorum_acked
             .is_some_and(|acked| acked.elapsed() < timings.lease().saturating_sub(timings.lease_margin()));
+        let quorum = quorum || planted(Mutant::LeaseIgnored);
         let settled = metrics
             .last_applied
             .is_some_and(|applied| **applied.committed_leader_id() == metrics.current_term);
-        let serving = own_role.may_serve() && quorum && settled && !inner.is_handing_over();
+        let entitled = own_role.may_serve() || planted(Mutant::TertiaryServes);
+        let serving = entitled && quorum && settled && !inner.is_handing_over();
         return Mastership { own_role, master: serving.then_some(own_role), serving, quorum };
     }
     let hears_leader = inner.sign.elapsed() < timings.lease();

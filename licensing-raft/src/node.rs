@@ -1,5 +1,6 @@
 //! One server of a triad: the whole public face of this crate.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,12 +8,13 @@ use std::time::Duration;
 use licensing_core::command::Command;
 use licensing_core::event::Event;
 use licensing_core::id::{LogIndex, Role, SessionId, Timestamp};
+use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, oneshot};
 use tokio::time::{Instant, timeout};
 
 use crate::campaign::LeaderSign;
@@ -24,6 +26,7 @@ use crate::expiry::SignsOfLife;
 use crate::health::ServerHealth;
 use crate::machine::Machine;
 use crate::mastership::Mastership;
+use crate::peer::checks;
 use crate::peer::hello::{HELLO_TIMEOUT, Introduction};
 use crate::peer::link::{Link, Route};
 use crate::peer::message::{Lane, PeerReply, PeerRequest, Report};
@@ -40,8 +43,9 @@ use crate::{bootstrap, campaign, desk, expiry, health, mastership, pin};
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that a waiting one is answered within its deadline.
 const MAX_PROPOSALS: usize = 8192;
-/// Peer connections served at once: three lanes from each of two peers, and as many again that are being replaced.
-const MAX_PEER_CONNECTIONS: usize = 16;
+/// Hellos under way at once. One that is not done when so many others have begun is given up: whoever says hello
+/// slowly, or not at all, keeps nobody out. A few megabytes.
+const MAX_HELLOS: u64 = 256;
 /// The same refusal of a peer is logged this often.
 const REPEAT_REFUSAL: Duration = Duration::from_secs(60);
 /// Boots of peers that are remembered as readmitted.
@@ -80,7 +84,11 @@ pub(crate) struct Inner {
     pub(crate) failure: Watched<Option<String>>,
     last_refusal: Mutex<Option<(String, Instant)>>,
     pub(crate) proposals: Semaphore,
-    peer_connections: Arc<Semaphore>,
+    /// Of each peer and lane the newest connection. When another comes, the one before it is let go, so there are never
+    /// more than three from each of two peers.
+    newest: Mutex<BTreeMap<(Role, Lane), oneshot::Sender<()>>>,
+    /// How many connections have begun to say hello.
+    hellos: Watched<u64>,
     tasks: NodeTasks,
     /// Tasks that answer peers: they end before openraft does.
     connections: NodeTasks,
@@ -105,7 +113,8 @@ impl Node {
             Store::open(&opening, move |why| reported.send_replace(Some(why)))
         });
         let store = store.await.map_err(|error| StartError::Engine(error.to_string()))??;
-        Node::start_on(config, environment, store, failure, true).await
+        let tasks = NodeTasks::new(seed(&environment)?, true);
+        Node::start_on(config, environment, store, failure, tasks).await
     }
 
     async fn start_on(
@@ -113,27 +122,28 @@ impl Node {
         environment: Environment,
         store: Store,
         failure: Watched<Option<String>>,
-        threads: bool,
+        tasks: NodeTasks,
     ) -> Result<Node, StartError> {
-        let seed = environment.randomness.bytes().map_err(|error| StartError::Engine(error.to_string()))?;
-        let seed = u64::from_le_bytes(seed[..8].try_into().unwrap_or_default());
-        let tasks = NodeTasks::new(seed, threads);
         let run = assemble(config, environment, store, failure, tasks.clone());
         let inner = tasks.scope(run).await?;
         Ok(Node { inner })
     }
 
-    /// Starts a node whose disk is `disk` and whose work stays on this thread: under a paused clock, with a seeded
-    /// environment, a triad of such nodes repeats itself step by step.
+    /// Starts a node whose disk is `disk` and whose work stays on this thread and behind `gate`: under a paused clock,
+    /// with a seeded environment, a triad of such nodes repeats itself step by step.
+    ///
+    /// Fails when the configuration cannot work.
     #[cfg(feature = "testing")]
     pub async fn start_simulated(
         config: NodeConfig,
         environment: Environment,
         disk: &crate::testing::MemoryDisk,
+        gate: &crate::testing::Gate,
     ) -> Result<Node, StartError> {
         config.check()?;
         let store = disk.open(&config);
-        Node::start_on(config, environment, store, Watched::new(None), false).await
+        let tasks = NodeTasks::simulated(seed(&environment)?, gate.clone());
+        Node::start_on(config, environment, store, Watched::new(None), tasks).await
     }
 
     /// Ends everything where it stands, as the death of the process would: nothing is handed over, flushed or said.
@@ -145,6 +155,12 @@ impl Node {
         self.inner.tasks.end().await;
         self.inner.mastership.send_replace(Mastership::unknown(self.inner.config.role));
         self.inner.standing.release();
+    }
+
+    /// What openraft holds: for tests that must see that nothing was taken from a peer.
+    #[cfg(feature = "testing")]
+    pub fn raft_view(&self) -> crate::testing::forge::RaftView {
+        crate::testing::forge::RaftView::of(&self.inner)
     }
 
     /// Asks the triad for a decision. Returns its answer once it is on the disks of a quorum.
@@ -159,6 +175,9 @@ impl Node {
     pub async fn read(&self) -> Result<State, ProposeError> {
         let inner = &self.inner;
         inner.ensure_serving()?;
+        if planted(Mutant::LocalRead) {
+            return Ok(inner.machine.state());
+        }
         let ready = async {
             let linearizer = inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.ok()?;
             linearizer.await_ready(&inner.raft).await.ok()
@@ -240,20 +259,37 @@ impl Node {
         if inner.stopped.load(Ordering::SeqCst) {
             return;
         }
-        let Ok(permit) = inner.peer_connections.clone().try_acquire_owned() else {
-            tracing::warn!(%from, "closing a peer connection: {MAX_PEER_CONNECTIONS} are open already");
-            return;
-        };
+        let mut number = 0;
+        inner.hellos.send_if_modified(|hellos| {
+            *hellos += 1;
+            number = *hellos;
+            true
+        });
         let connections = inner.connections.clone();
         connections.spawn(async move {
-            let _permit = permit;
+            let mut hellos = inner.hellos.subscribe();
             let triad_id = inner.standing.read().triad_id();
             let nonce = match inner.environment.randomness.bytes() {
                 Ok(nonce) => nonce,
                 Err(error) => return tracing::error!("no randomness for a peer's hello: {error}"),
             };
-            match timeout(HELLO_TIMEOUT, inner.introduction.accept(stream, triad_id, nonce)).await {
-                Ok(Ok(proven)) => desk::serve(inner, proven).await,
+            let hello = timeout(HELLO_TIMEOUT, inner.introduction.accept(stream, triad_id, nonce));
+            let met = tokio::select! {
+                biased;
+                met = hello => met,
+                _ = hellos.wait_for(|hellos| *hellos >= number + MAX_HELLOS) => {
+                    return inner.refused_peer(&from, "too many say hello at the same time");
+                }
+            };
+            match met {
+                Ok(Ok(proven)) => {
+                    let replaced = inner.replace_connection(proven.peer, proven.lane);
+                    tokio::select! {
+                        biased;
+                        _ = replaced => {}
+                        () = desk::serve(inner, proven) => {}
+                    }
+                }
                 Ok(Err(error)) => inner.refused_peer(&from, &error.to_string()),
                 Err(_) => inner.refused_peer(&from, "it did not finish its hello"),
             }
@@ -286,6 +322,12 @@ impl Node {
         }
         inner.standing.release();
     }
+}
+
+/// The beginning of a node's own random numbers, which spread its timers.
+fn seed(environment: &Environment) -> Result<u64, StartError> {
+    let bytes = environment.randomness.bytes().map_err(|error| StartError::Engine(error.to_string()))?;
+    Ok(u64::from_le_bytes(bytes[..8].try_into().unwrap_or_default()))
 }
 
 async fn assemble(
@@ -321,7 +363,9 @@ async fn assemble(
     });
     let append_ttl =
         config.timings.lease().min(Duration::from_millis(150)).max(config.timings.heartbeat() * 2);
-    let networks = PeerNetworks { links, append_ttl };
+    // Half of what the lease has to spare; the other half is for the time between looks at it.
+    let append_patience = config.timings.lease_margin() / 2;
+    let networks = PeerNetworks { links, append_ttl, append_patience };
     let machine = Machine::new(store.shelf.clone());
     let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
     let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
@@ -357,7 +401,8 @@ async fn assemble(
         failure,
         last_refusal: Mutex::default(),
         proposals: Semaphore::new(MAX_PROPOSALS),
-        peer_connections: Arc::new(Semaphore::new(MAX_PEER_CONNECTIONS)),
+        newest: Mutex::default(),
+        hellos: Watched::new(0),
         connections: tasks.sibling(),
         tasks,
         config,
@@ -376,7 +421,7 @@ async fn assemble(
 }
 
 /// What all three must do alike, in words that can stand in an error.
-fn rules(config: &NodeConfig) -> String {
+pub(crate) fn rules(config: &NodeConfig) -> String {
     let pinned = if config.primary_is_master { "PRIMARY_IS_MASTER" } else { "no PRIMARY_IS_MASTER" };
     format!("{pinned}, heartbeat {} ms, lease {} ms", config.timings.heartbeat_ms, config.timings.lease_ms)
 }
@@ -391,11 +436,12 @@ fn raft_config(config: &NodeConfig) -> Config {
         election_timeout_max: timings.lease_ms,
         enable_elect: false,
         enable_pre_vote: Some(true),
-        enable_leader_restore: Some(false),
+        enable_leader_restore: Some(planted(Mutant::LeaderRestored)),
         backoff: "20ms 40ms 60ms 80ms 100ms 120ms 140ms 160ms 180ms 200ms".to_owned(),
         broadcast_submitted_on_append: Some(true),
         snapshot_policy: SnapshotPolicy::LogsSinceLast(config.snapshot_every),
-        max_in_snapshot_log_to_keep: 1000,
+        // A server that was away for a moment is brought up to date by the log.
+        max_in_snapshot_log_to_keep: config.snapshot_every.min(1000),
         replication_lag_threshold: config.snapshot_every * 2,
         ..Config::default()
     }
@@ -413,16 +459,13 @@ async fn survey(inner: Arc<Inner>, role: Role) {
 
 async fn ask(inner: &Inner, role: Role) {
     let Some(links) = inner.networks.links(role) else { return };
-    let asked_at = inner.environment.clock.now();
+    let asked_at = Instant::now();
     let reply = links.control.call(PeerRequest::Survey(inner.report()), ANSWER_TTL).await;
     if let Ok(PeerReply::Survey(report)) = reply
-        && report.role == role
+        && checks::report(role, &report).is_ok()
     {
         // The peer read its clock about half-way between question and answer.
-        let answered_at = inner.environment.clock.now();
-        let between = (asked_at.0 / 2 + answered_at.0 / 2) as i64;
-        let offset = report.clock.0 as i64 - between;
-        inner.survey.note(report, offset);
+        inner.survey.note(report, asked_at.elapsed() / 2);
     }
 }
 
@@ -442,6 +485,15 @@ async fn watch_core(inner: Arc<Inner>) {
 impl Inner {
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// A peer has one connection for each lane. If an older one is still there, its far end is gone without a word, as a
+    /// host that lost its power: nothing would ever come of it.
+    fn replace_connection(&self, peer: Role, lane: Lane) -> oneshot::Receiver<()> {
+        let (newest, replaced) = oneshot::channel();
+        // Dropping what was there before is what tells it.
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).insert((peer, lane), newest);
+        replaced
     }
 
     /// Says why a peer was refused, once in a while: it tries again many times a second.

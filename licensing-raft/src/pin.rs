@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_core::mastership::{MastershipView, Standing, desired_master};
+use licensing_core::mutant::{Mutant, planted};
 use openraft::async_runtime::WatchReceiver;
 use openraft::vote::RaftLeaderId;
 use openraft::{Instant as _, ServerState};
@@ -67,7 +68,8 @@ pub(crate) async fn pin(inner: Arc<Inner>) {
 /// A new master stays for a few heartbeats before it may give back: the server it took over from may be on its way out.
 /// A caretaker does not wait, nobody is served while it leads.
 fn is_green(inner: &Inner, since: Instant) -> bool {
-    inner.config.role.may_serve() && since.elapsed() < inner.config.timings.heartbeat() * 4
+    let flaps = planted(Mutant::FailbackFlaps);
+    !flaps && inner.config.role.may_serve() && since.elapsed() < inner.config.timings.heartbeat() * 4
 }
 
 /// Peers that returned with less than they had acknowledged may be brought up to date: openraft would otherwise never
@@ -120,6 +122,9 @@ fn peer_standing(
     in_maintenance: bool,
     penalty: bool,
 ) -> Standing {
+    if planted(Mutant::BlindHandover) {
+        return Standing { reachable: true, caught_up: true, stable: true, in_maintenance };
+    }
     let id = role.number();
     let acked = metrics.heartbeat.as_ref().and_then(|heartbeat| heartbeat.get(&id).copied().flatten());
     let reachable = acked.is_some_and(|acked| acked.elapsed() < inner.config.timings.heartbeat() * 2);
@@ -133,7 +138,7 @@ fn peer_standing(
     Standing {
         reachable: reachable && member,
         caught_up: matched.is_some() && lag <= MAX_LAG,
-        stable: stable && !penalty,
+        stable: stable && !penalty || planted(Mutant::FailbackFlaps),
         in_maintenance,
     }
 }

@@ -32,11 +32,26 @@ pub(crate) struct NodeTasks {
     random: Arc<AtomicU64>,
     /// Whether heavy work may go to other threads.
     threads: bool,
+    /// Where a simulation holds all tasks up.
+    #[cfg(feature = "testing")]
+    gate: crate::testing::Gate,
 }
 
 impl NodeTasks {
     pub(crate) fn new(seed: u64, threads: bool) -> NodeTasks {
-        NodeTasks { list: Arc::default(), random: Arc::new(AtomicU64::new(seed)), threads }
+        NodeTasks {
+            list: Arc::default(),
+            random: Arc::new(AtomicU64::new(seed)),
+            threads,
+            #[cfg(feature = "testing")]
+            gate: crate::testing::Gate::default(),
+        }
+    }
+
+    /// The tasks of a simulated node: all of them on one thread and behind a gate.
+    #[cfg(feature = "testing")]
+    pub(crate) fn simulated(seed: u64, gate: crate::testing::Gate) -> NodeTasks {
+        NodeTasks { gate, ..NodeTasks::new(seed, false) }
     }
 
     /// A second list for the same node.
@@ -55,7 +70,12 @@ impl NodeTasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let task = tokio::spawn(TASKS.scope(self.clone(), future));
+        let future = TASKS.scope(self.clone(), future);
+        #[cfg(feature = "testing")]
+        let task =
+            if self.threads { tokio::spawn(future) } else { tokio::spawn(self.gate.clone().behind(future)) };
+        #[cfg(not(feature = "testing"))]
+        let task = tokio::spawn(future);
         let mut tasks = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         // The list is swept when it has doubled, so that it stays as long as there are living tasks.
         if tasks.len() == tasks.capacity() {

@@ -27,6 +27,16 @@ const FREE_FALLS: u32 = 2;
 /// A clock this far from the median is reported.
 pub(crate) const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
 
+/// No clock is further off than this, a thousand years in milliseconds: what a peer says of its clock must not
+/// overflow what is computed with it.
+const MOST_OFFSET_MS: i64 = 1000 * 366 * 24 * 3_600_000;
+
+/// One clock minus another, in milliseconds.
+fn offset_ms(theirs: Timestamp, ours: Timestamp) -> i64 {
+    let offset = i128::from(theirs.0) - i128::from(ours.0);
+    offset.clamp(i128::from(-MOST_OFFSET_MS), i128::from(MOST_OFFSET_MS)) as i64
+}
+
 /// What is known of the other two.
 #[derive(Default)]
 pub(crate) struct Survey {
@@ -38,8 +48,8 @@ pub(crate) struct Survey {
 pub(crate) struct Heard {
     pub(crate) report: Report,
     pub(crate) at: Instant,
-    /// Its clock minus ours, in milliseconds.
-    pub(crate) clock_offset_ms: i64,
+    /// When it read the clock in its report.
+    read_at: Instant,
     /// When its present process was first heard.
     up_since: Instant,
     /// When earlier processes of it were found gone.
@@ -49,6 +59,13 @@ pub(crate) struct Heard {
 impl Heard {
     pub(crate) fn is_fresh(&self) -> bool {
         self.at.elapsed() < FRESH
+    }
+
+    /// Its clock minus ours, in milliseconds. Its clock is carried on by our monotonic one and not kept as a difference
+    /// from our wall clock: that one may have jumped since.
+    pub(crate) fn clock_offset_ms(&self, own: Timestamp) -> i64 {
+        let since = u64::try_from(self.read_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        offset_ms(Timestamp(self.report.clock.0.saturating_add(since)), own)
     }
 
     /// Whether it has been up for as long as its recent falls demand: nothing for the first two, then a quarter of a
@@ -62,8 +79,8 @@ impl Heard {
 }
 
 impl Survey {
-    /// Takes note of a peer's report. `clock_offset_ms` is its clock minus ours.
-    pub(crate) fn note(&self, report: Report, clock_offset_ms: i64) {
+    /// Takes note of a peer's report, which was so long on its way.
+    pub(crate) fn note(&self, report: Report, on_its_way: Duration) {
         let now = Instant::now();
         let mut heard = self.lock();
         let slot = &mut heard[report.role.place()];
@@ -79,7 +96,8 @@ impl Survey {
         while falls.len() > 24 {
             falls.pop_front();
         }
-        *slot = Some(Heard { report, at: now, clock_offset_ms, up_since, falls });
+        let read_at = now.checked_sub(on_its_way).unwrap_or(now);
+        *slot = Some(Heard { report, at: now, read_at, up_since, falls });
     }
 
     /// The last word of a peer, however old.
@@ -100,28 +118,22 @@ impl Survey {
     /// The triad's time: the median of three clocks; of two the one nearer to the state's clock, because a wrong clock
     /// is the one that jumped; a lone server has only its own.
     pub(crate) fn triad_time(&self, own: Timestamp, state_clock: Timestamp) -> Timestamp {
-        let offsets: Vec<i64> = self
-            .lock()
-            .iter()
-            .flatten()
-            .filter(|heard| heard.is_fresh())
-            .map(|heard| heard.clock_offset_ms)
-            .collect();
-        median_time(own, &offsets, state_clock)
+        median_time(own, &self.offsets_ms(own), state_clock)
     }
 
     /// The median of the three clocks minus our own, in milliseconds; 0 unless all three are known.
-    pub(crate) fn median_offset_ms(&self) -> i64 {
-        let heard = self.lock();
-        let mut offsets: Vec<i64> = heard
-            .iter()
-            .flatten()
-            .filter(|heard| heard.is_fresh())
-            .map(|heard| heard.clock_offset_ms)
-            .collect();
+    pub(crate) fn median_offset_ms(&self, own: Timestamp) -> i64 {
+        let mut offsets = self.offsets_ms(own);
         offsets.push(0);
         offsets.sort_unstable();
         if offsets.len() == 3 { offsets[1] } else { 0 }
+    }
+
+    /// The clocks of those who are there minus our own, in milliseconds.
+    fn offsets_ms(&self, own: Timestamp) -> Vec<i64> {
+        let heard = self.lock();
+        let fresh = heard.iter().flatten().filter(|heard| heard.is_fresh());
+        fresh.map(|heard| heard.clock_offset_ms(own)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, [Option<Heard>; 3]> {
@@ -145,8 +157,10 @@ fn median_time(own: Timestamp, peer_offsets_ms: &[i64], state_clock: Timestamp) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::standing::Standing;
 
     const HOUR: i64 = 3_600_000;
+    const NOW_MS: u64 = 1_772_366_400_000;
 
     #[test]
     fn one_wrong_clock_of_three_is_outvoted() {
@@ -160,6 +174,56 @@ mod tests {
         ] {
             assert_eq!(median_time(own, &offsets, own), Timestamp(own.0.saturating_add_signed(expected)));
         }
+    }
+
+    fn report(role: Role, clock: Timestamp) -> Report {
+        Report {
+            role,
+            boot: [0; 16],
+            standing: Standing::Unborn,
+            has_history: false,
+            leads: false,
+            last_log_index: None,
+            applied_index: None,
+            clock,
+            leaving: false,
+            software_version: String::new(),
+            license_fingerprint: String::new(),
+            readmitted: Vec::new(),
+        }
+    }
+
+    /// A master's clock jumps between two reports of its peers: what it proposes right then must not jump with it, for
+    /// the state's time never goes back.
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_of_the_own_clock_is_outvoted_before_the_next_report() {
+        let survey = Survey::default();
+        let then = Timestamp(100 * HOUR as u64);
+        let passed = Duration::from_millis(500);
+        for role in [Role::Secondary, Role::Tertiary] {
+            survey.note(report(role, then), Duration::ZERO);
+        }
+        tokio::time::advance(passed).await;
+        let now = Timestamp(then.0 + 500);
+        for jump in [0, HOUR, -HOUR] {
+            let own = Timestamp(now.0.saturating_add_signed(jump));
+            assert_eq!(survey.triad_time(own, then), now);
+            assert_eq!(survey.median_offset_ms(own), -jump);
+        }
+        // What the peer read a moment before it was heard is a moment older.
+        survey.note(report(Role::Secondary, now), Duration::from_millis(20));
+        assert_eq!(survey.of(Role::Secondary).unwrap().clock_offset_ms(now), 20);
+    }
+
+    #[test]
+    fn no_clock_is_too_wrong_to_be_compared() {
+        let now = Timestamp(NOW_MS);
+        assert_eq!(offset_ms(Timestamp(NOW_MS + 5), now), 5);
+        assert_eq!(offset_ms(Timestamp(NOW_MS - 5), now), -5);
+        for theirs in [1 << 63, (1 << 63) - 1, u64::MAX] {
+            assert_eq!(offset_ms(Timestamp(theirs), now), MOST_OFFSET_MS);
+        }
+        assert_eq!(offset_ms(now, Timestamp(u64::MAX)), -MOST_OFFSET_MS);
     }
 
     #[test]

@@ -1,4 +1,111 @@
-//! For simulations: disks in memory. Nodes are started on them with [`crate::Node::start_simulated`], under a paused
-//! clock and with an [`crate::Environment`] of the simulation's own.
+//! For simulations: disks in memory, and servers that stand still. Nodes are started with
+//! [`crate::Node::start_simulated`], under a paused clock and with an [`crate::Environment`] of the simulation's own.
+//!
+//! For hostile input: [`wire`] reads bytes as a node reads them, [`forge`] speaks as a peer that lies.
 
-pub use crate::store::memory::{DiskHabits, MemoryDisk};
+pub mod forge;
+pub mod wire;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use tracing::Span;
+
+pub use crate::store::memory::{DiskHabits, DiskMoment, MemoryDisk};
+
+/// Lets a simulated server stand still, as SIGSTOP or a suspended virtual machine does: while the gate is closed, no task
+/// behind it takes a step, though time passes and bytes arrive. Clones are the same gate, open at first.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    waiting: Arc<Mutex<Waiting>>,
+    /// Around each step of what is behind the gate.
+    span: Span,
+}
+
+/// A gate without a span.
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate::new(Span::none())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    closed: bool,
+    /// In the order in which they came.
+    tasks: Vec<Waker>,
+}
+
+impl Gate {
+    /// A gate; what is behind it logs in this span, so that servers can be told apart.
+    pub fn new(span: Span) -> Gate {
+        Gate { waiting: Arc::default(), span }
+    }
+
+    /// Whatever is behind the gate stops where it is.
+    pub fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Whatever is behind the gate goes on, in the order in which it would have liked to.
+    pub fn open(&self) {
+        let tasks = {
+            let mut waiting = self.lock();
+            waiting.closed = false;
+            std::mem::take(&mut waiting.tasks)
+        };
+        tasks.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether what is behind the gate stands still.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Puts a future behind the gate.
+    pub async fn behind<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            let mut waiting = self.lock();
+            if waiting.closed {
+                if !waiting.tasks.iter().any(|task| task.will_wake(context.waker())) {
+                    waiting.tasks.push(context.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            drop(waiting);
+            let _in_span = self.span.enter();
+            future.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_holds_everything_up_and_an_open_one_nothing() {
+        let gate = Gate::default();
+        let task = tokio::spawn(gate.clone().behind(async {
+            sleep(Duration::from_millis(10)).await;
+            "done"
+        }));
+        gate.close();
+        let mut task = pin!(task);
+        assert!(timeout(Duration::from_secs(3600), task.as_mut()).await.is_err());
+        gate.open();
+        assert_eq!(task.await.unwrap(), "done");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use licensing_client::AdminKey;
 use licensing_core::id::Role;
 use licensing_core::license::License;
-use licensing_raft::{ConfigError, NodeConfig, Timings};
+use licensing_raft::{ConfigError, NodeConfig, ServerAddress, Timings};
 
 use crate::key_file::{self, KeyFileError};
 use crate::license_file::{LicenseFile, LicenseFileError};
@@ -29,6 +29,8 @@ pub struct ServeOptions {
     pub profile: Profile,
     /// How long a session lives without a sign of life; `None` for the default.
     pub session_grace: Option<Duration>,
+    /// Where this server reaches others that it does not reach by their SERVER lines.
+    pub peer_addresses: Vec<(Role, licensing_client::ServerAddress)>,
     /// File with the peers' key.
     pub peer_key: Option<PathBuf>,
     /// File with the administrators' key.
@@ -50,8 +52,10 @@ pub enum Profile {
 /// Everything [`run`](crate::run::run) has to be told.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// What the node has to be told.
+    /// What the node has to be told. Its addresses are those for peers.
     pub node: NodeConfig,
+    /// Where clients find the three: what the SERVER lines say.
+    pub addresses: [ServerAddress; 3],
     /// The license file of this server.
     pub license: LicenseFile,
     /// What administrators from elsewhere prove themselves with.
@@ -107,13 +111,21 @@ pub enum ConfigProblem {
         /// The host's own name.
         host: String,
     },
+    /// A server needs no way to itself.
+    #[error(
+        "--peer-address {role}=… names this server itself, the {role}: where it listens is said with --listen"
+    )]
+    OwnPeerAddress {
+        /// Which server this is.
+        role: Role,
+    },
     /// Peers on other hosts must prove themselves.
     #[error(
         "the servers are on different hosts ({host}), so they must prove themselves to each other: make a key with \
          `licensing-server peer-key FILE`, copy it to all three, and start each with --peer-key FILE"
     )]
     PeerKeyMissing {
-        /// A SERVER host that is not the loopback.
+        /// A host of a peer that is not the loopback.
         host: String,
     },
 }
@@ -147,10 +159,17 @@ impl ServerConfig {
         // With a long HEARTBEAT_INTERVAL a failover takes longer than the usual grace.
         let two_leases = Duration::from_millis(node.timings.lease_ms * 2);
         node.session_grace = options.session_grace.unwrap_or(SESSION_GRACE.max(two_leases));
+        let addresses = node.servers.clone();
+        for (role, address) in &options.peer_addresses {
+            if *role == node.role {
+                return Err(ConfigProblem::OwnPeerAddress { role: *role });
+            }
+            node.servers[role.place()] = ServerAddress { host: address.host.clone(), port: address.port };
+        }
         node.peer_key = match &options.peer_key {
             Some(path) => Some(key_file::read_peer_key(path)?),
             None => {
-                warnings.push(without_peer_key(&license.license)?);
+                warnings.push(without_peer_key(addresses.iter().chain(&node.servers))?);
                 None
             }
         };
@@ -163,7 +182,7 @@ impl ServerConfig {
         warnings.extend(
             license.license.warnings.iter().map(|warning| format!("{}:{warning}", license.path.display())),
         );
-        Ok(ServerConfig { node, license, admin_key, limits: Limits::default(), warnings })
+        Ok(ServerConfig { node, addresses, license, admin_key, limits: Limits::default(), warnings })
     }
 
     /// Where to listen unless told otherwise: the port of the own SERVER line, on the loopback when its host is the
@@ -187,8 +206,10 @@ fn loopback(host: &str) -> Option<IpAddr> {
 }
 
 /// Without a key anybody who reaches the port can speak as a peer: fine where only this machine reaches it.
-fn without_peer_key(license: &License) -> Result<String, ConfigProblem> {
-    match license.servers.iter().find(|server| loopback(&server.host).is_none()) {
+fn without_peer_key<'a>(
+    mut servers: impl Iterator<Item = &'a ServerAddress>,
+) -> Result<String, ConfigProblem> {
+    match servers.find(|server| loopback(&server.host).is_none()) {
         Some(server) => Err(ConfigProblem::PeerKeyMissing { host: server.host.clone() }),
         None => Ok("no --peer-key: every user of this machine can speak as a peer of the triad".to_owned()),
     }

@@ -23,6 +23,7 @@ impl Files {
             data_dir: self.directory.path().join("data"),
             profile: Profile::Default,
             session_grace: None,
+            peer_addresses: Vec::new(),
             peer_key: None,
             admin_key: None,
             force_bootstrap: false,
@@ -63,6 +64,23 @@ fn other_hosts_need_a_key() {
     let config = ServerConfig::load(&ServeOptions { peer_key: Some(key), ..files.options() }).unwrap();
     assert!(config.node.peer_key.is_some());
     assert_eq!(config.default_listen(), ["[::]:27001".parse().unwrap(), "0.0.0.0:27001".parse().unwrap()]);
+}
+
+#[test]
+fn a_peer_is_reached_where_its_server_line_does_not_say() {
+    let files = Files::new(&triad("127.0.0.1", ""));
+    let reached_at = |role, address: &str| ServeOptions {
+        peer_addresses: vec![(role, address.parse().unwrap())],
+        ..files.options()
+    };
+    let config = ServerConfig::load(&reached_at(Role::Secondary, "28002@127.0.0.1")).unwrap();
+    assert_eq!(config.node.servers.each_ref().map(|server| server.port), [27001, 28002, 27003]);
+    assert_eq!(config.addresses.each_ref().map(|server| server.port), [27001, 27002, 27003]);
+    // A peer on another host must prove itself, whatever its SERVER line says.
+    let error = files.error(&reached_at(Role::Secondary, "28002@10.0.0.2"));
+    assert!(error.contains("(10.0.0.2)") && error.contains("licensing-server peer-key"), "{error}");
+    let error = files.error(&reached_at(Role::Primary, "28001@127.0.0.1"));
+    assert!(error.starts_with("--peer-address primary=… names this server itself"), "{error}");
 }
 
 #[test]

@@ -30,6 +30,9 @@ mod port;
 mod server;
 mod status_page;
 mod status_text;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod wire;
 
 /// Version of this program, as status commands show it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

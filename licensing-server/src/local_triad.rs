@@ -41,12 +41,30 @@ pub struct TriadOptions {
     pub features: String,
     /// PRIMARY_IS_MASTER on the first SERVER line.
     pub primary_is_master: bool,
+    /// HEARTBEAT_INTERVAL on the first SERVER line: with 1 a silent leader is trusted for three seconds.
+    pub heartbeat_interval: Option<u32>,
     /// Further arguments of `licensing-server serve`.
     pub arguments: Vec<String>,
     /// Environment variables of the servers.
     pub environment: Vec<(String, String)>,
     /// Directory to put the temporary directory into, for tests on a certain file system.
     pub parent_directory: Option<PathBuf>,
+    /// Ports on the SERVER lines, when something stands between clients and servers and forwards them. The servers
+    /// listen on ports of their own then.
+    pub public_ports: Option<[u16; 3]>,
+    /// What the servers have each for itself, in the order of the roles.
+    pub own: [OwnOptions; 3],
+}
+
+/// What one of the three servers has for itself.
+#[derive(Debug, Clone, Default)]
+pub struct OwnOptions {
+    /// Further arguments of `licensing-server serve`, after those of all.
+    pub arguments: Vec<String>,
+    /// Environment variables, besides those of all.
+    pub environment: Vec<(String, String)>,
+    /// Its data directory; `None` for one beside the license file.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl Default for TriadOptions {
@@ -58,6 +76,9 @@ impl Default for TriadOptions {
             arguments: Vec::new(),
             environment: Vec::new(),
             parent_directory: None,
+            heartbeat_interval: None,
+            public_ports: None,
+            own: Default::default(),
         }
     }
 }
@@ -161,10 +182,14 @@ impl LocalTriad {
     /// Writes the license file all three read, with these FEATURE lines; a running master serves them after a reread.
     pub fn write_license(&self, features: &str) -> Result<(), TriadError> {
         let mut text = String::new();
-        for role in Role::ALL {
-            let pinned = role == Role::Primary && self.options.primary_is_master;
-            let keyword = if pinned { " PRIMARY_IS_MASTER" } else { "" };
-            text.push_str(&format!("SERVER 127.0.0.1 ANY {}{keyword}\n", self.ports[role.place()]));
+        for (port, role) in self.public_ports().into_iter().zip(Role::ALL) {
+            text.push_str(&format!("SERVER 127.0.0.1 ANY {port}"));
+            if role == Role::Primary {
+                text.push_str(if self.options.primary_is_master { " PRIMARY_IS_MASTER" } else { "" });
+                let interval = self.options.heartbeat_interval;
+                text.extend(interval.map(|seconds| format!(" HEARTBEAT_INTERVAL={seconds}")));
+            }
+            text.push('\n');
         }
         text.push_str(&format!("VENDOR demo\n{features}"));
         fs::write(self.license_path(), text).map_err(TriadError::io("write the license file"))
@@ -182,7 +207,8 @@ impl LocalTriad {
 
     /// The data directory of one server.
     pub fn data_directory(&self, role: Role) -> PathBuf {
-        self.directory.path().join(role.name())
+        let own = &self.options.own[role.place()].data_directory;
+        own.clone().unwrap_or_else(|| self.directory.path().join(role.name()))
     }
 
     /// Where one server listens.
@@ -190,9 +216,13 @@ impl LocalTriad {
         ServerAddress::new("127.0.0.1", self.ports[role.place()])
     }
 
-    /// What clients look in.
+    /// What clients look in: what the SERVER lines say.
     pub fn search_path(&self) -> SearchPath {
-        SearchPath::triad(Role::ALL.map(|role| self.address(role)))
+        SearchPath::triad(self.public_ports().map(|port| ServerAddress::new("127.0.0.1", port)))
+    }
+
+    fn public_ports(&self) -> [u16; 3] {
+        self.options.public_ports.unwrap_or(self.ports)
     }
 
     /// What a server has logged so far, over all its starts.
@@ -331,13 +361,17 @@ impl LocalTriad {
     fn spawn(&mut self, role: Role) -> Result<(), TriadError> {
         let failed = || TriadError::io(format!("start {}", self.program.display()));
         let log = File::options().create(true).append(true).open(self.log_path(role)).map_err(failed())?;
+        let own = &self.options.own[role.place()];
+        let listen = format!("127.0.0.1:{}", self.ports[role.place()]);
+        let forwarded = self.options.public_ports.is_some();
         let mut child = Command::new(&self.program)
             .args(["serve", "--exit-with-stdin", "--role", role.name(), "--license"])
             .arg(self.license_path())
             .arg("--data")
             .arg(self.data_directory(role))
-            .args(&self.options.arguments)
-            .envs(self.options.environment.iter().map(|(name, value)| (name, value)))
+            .args(forwarded.then_some(["--listen", &listen]).into_iter().flatten())
+            .args(self.options.arguments.iter().chain(&own.arguments))
+            .envs(self.options.environment.iter().chain(&own.environment).map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -30,6 +30,7 @@ pub(crate) async fn follow(server: Arc<Server>) {
         log.quorum(now.quorum);
         let needs_license = now.serving && !server.is_licensed();
         tokio::select! {
+            biased;
             changed = mastership.changed() => if changed.is_err() { return },
             () = install(&server), if needs_license => {}
             () = sleep_until(log.lost_at()), if log.waits() => log.say_lost(),

@@ -27,6 +27,7 @@ use tracing::{debug, info, warn};
 use crate::client_port;
 use crate::server::{Far, Server};
 use crate::status_text;
+use crate::wire::Wire;
 
 /// How long a connection has for its first bytes and, as a client, its hello: generous for a transatlantic client,
 /// short for one that says nothing on purpose.
@@ -52,9 +53,14 @@ pub(crate) async fn accept(server: Arc<Server>, listener: TcpListener) {
     }
 }
 
-async fn open(server: Arc<Server>, mut stream: TcpStream, from: Far, place: Place) {
-    // A request is one small message; waiting to fill a segment would cost more than the request.
-    let _ = stream.set_nodelay(true);
+/// Serves a connection that is not counted among the undecided.
+#[cfg(feature = "testing")]
+pub(crate) async fn serve<S: Wire>(server: Arc<Server>, stream: S, from: Far) {
+    open(server, stream, from, Place { undecided: Arc::default(), number: 0 }).await;
+}
+
+async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Place) {
+    stream.hurry();
     let deadline = Instant::now() + OPENING_DEADLINE;
     match timeout_at(deadline, read_opening(&mut stream)).await {
         Err(_) => debug!(%from, "said nothing for {OPENING_DEADLINE:?}, closed"),

@@ -11,8 +11,9 @@ use licensing_client::protocol::{MasterAddress, Standing};
 use licensing_client::{AdminKey, ServerAddress};
 use licensing_core::id::Role;
 use licensing_core::license::TriadIdentity;
+use licensing_raft::watch::{Watched, Watcher};
 use licensing_raft::{Mastership, Node};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use crate::config::{Limits, ServerConfig};
 use crate::license_file::LicenseFile;
@@ -21,7 +22,7 @@ use crate::license_file::LicenseFile;
 pub(crate) struct Server {
     pub(crate) node: Node,
     pub(crate) role: Role,
-    /// Where the three listen, as the license file said at the start: what clients are sent to.
+    /// Where clients find the three, as the license file said at the start.
     pub(crate) addresses: [ServerAddress; 3],
     pub(crate) identity: TriadIdentity,
     pub(crate) admin_key: Option<AdminKey>,
@@ -30,9 +31,9 @@ pub(crate) struct Server {
     /// One permit for each client connection.
     pub(crate) connections: Arc<Semaphore>,
     license: RwLock<Arc<LicenseFile>>,
-    standing: watch::Sender<Standing>,
-    stop: watch::Sender<Option<Stop>>,
-    closing: watch::Sender<bool>,
+    standing: Watched<Standing>,
+    stop: Watched<Option<Stop>>,
+    closing: Watched<bool>,
 }
 
 /// The end was asked for.
@@ -49,8 +50,7 @@ impl Server {
             node,
             role,
             addresses: config
-                .node
-                .servers
+                .addresses
                 .each_ref()
                 .map(|server| ServerAddress::new(&server.host, server.port)),
             identity: config.license.license.triad_identity(),
@@ -59,9 +59,9 @@ impl Server {
             limits: config.limits,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             license: RwLock::new(Arc::new(config.license.clone())),
-            standing: watch::Sender::new(Standing { role, master: None }),
-            stop: watch::Sender::new(None),
-            closing: watch::Sender::new(false),
+            standing: Watched::new(Standing { role, master: None }),
+            stop: Watched::new(None),
+            closing: Watched::new(false),
         }
     }
 
@@ -84,7 +84,7 @@ impl Server {
         self.standing_of(&self.node.mastership_now())
     }
 
-    pub(crate) fn watch_standing(&self) -> watch::Receiver<Standing> {
+    pub(crate) fn watch_standing(&self) -> Watcher<Standing> {
         self.standing.subscribe()
     }
 
@@ -122,7 +122,7 @@ impl Server {
     /// Waits until the end is asked for.
     pub(crate) async fn stop_requested(&self) -> Stop {
         let mut asked = self.stop.subscribe();
-        let found = asked.wait_for(Option::is_some).await.map(|stop| *stop);
+        let found = asked.wait_for(Option::is_some).await;
         // The sender lives in self, so there always is an answer.
         found.ok().flatten().unwrap_or(Stop { hand_over: true })
     }
@@ -131,7 +131,7 @@ impl Server {
         self.closing.send_replace(true);
     }
 
-    pub(crate) fn watch_closing(&self) -> watch::Receiver<bool> {
+    pub(crate) fn watch_closing(&self) -> Watcher<bool> {
         self.closing.subscribe()
     }
 }

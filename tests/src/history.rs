@@ -1,8 +1,8 @@
 //! What the clients of a run did and what they were told, and what every server showed meanwhile: enough to judge the
 //! run without having been there, today or a year from now.
 //!
-//! A history is text, one JSON object a line: first [`About`] with the format's version, then [`Operation`]s, [`Read`]s
-//! and [`Look`]s in any order. Times are microseconds of one monotonic clock. An operation is written down when it is
+//! A history is text, one JSON object a line: first [`About`] with the format's version, then [`Operation`]s, [`Read`]s,
+//! [`Look`]s and [`Vanished`] clients in any order. Times are microseconds of one monotonic clock. An operation is written down when it is
 //! invoked, so that one whose client dies is in the history as unknown, never left out.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// Format of the text. Raise it when a reader of the old format would misjudge the new one.
 pub const VERSION: u32 = 1;
@@ -29,6 +29,8 @@ pub struct History {
     pub reads: Vec<Read>,
     /// What servers said of themselves to whoever asked just that.
     pub looks: Vec<Look>,
+    /// Clients that fell silent for ever.
+    pub vanished: Vec<Vanished>,
 }
 
 /// What was run.
@@ -74,6 +76,11 @@ pub enum Kind {
     },
     /// To take seats back.
     Checkin {
+        /// Which ones.
+        handle: Handle,
+    },
+    /// To take seats away from whoever holds them; an administrator asks.
+    Remove {
         /// Which ones.
         handle: Handle,
     },
@@ -180,6 +187,17 @@ pub struct Look {
     pub master: bool,
 }
 
+/// A client that fell silent for ever: its seats go back by themselves, not too early and not too late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vanished {
+    /// Which client.
+    pub client: u32,
+    /// Until then it keeps everything: its last certain sign of life and the grace.
+    pub kept_until_us: u64,
+    /// From then on it has nothing any more; `None` when the run ended before.
+    pub gone_by_us: Option<u64>,
+}
+
 /// Seats of a feature as a server counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
@@ -232,6 +250,7 @@ enum Line {
     Operation(Operation),
     Read(Read),
     Look(Look),
+    Vanished(Vanished),
 }
 
 impl History {
@@ -242,7 +261,7 @@ impl History {
     }
 
     fn of(about: About) -> History {
-        History { about, operations: Vec::new(), reads: Vec::new(), looks: Vec::new() }
+        History { about, operations: Vec::new(), reads: Vec::new(), looks: Vec::new(), vanished: Vec::new() }
     }
 
     /// The history as text.
@@ -250,9 +269,10 @@ impl History {
         let operations = self.operations.iter().cloned().map(Line::Operation);
         let reads = self.reads.iter().cloned().map(Line::Read);
         let looks = self.looks.iter().cloned().map(Line::Look);
+        let vanished = self.vanished.iter().cloned().map(Line::Vanished);
+        let about = [Line::About(self.about.clone())].into_iter();
         let mut text = String::new();
-        for line in [Line::About(self.about.clone())].into_iter().chain(operations).chain(reads).chain(looks)
-        {
+        for line in about.chain(operations).chain(reads).chain(looks).chain(vanished) {
             text.push_str(&serde_json::to_string(&line).expect("numbers and texts"));
             text.push('\n');
         }
@@ -273,6 +293,7 @@ impl History {
                 (Line::Operation(operation), Some(history)) => history.operations.push(operation),
                 (Line::Read(read), Some(history)) => history.reads.push(read),
                 (Line::Look(look), Some(history)) => history.looks.push(look),
+                (Line::Vanished(vanished), Some(history)) => history.vanished.push(vanished),
                 _ => return Err(wrong("the first line, and no other, says what was run".to_owned())),
             }
         }
@@ -338,12 +359,25 @@ impl Recorder {
         self.lock().reads.push(read);
     }
 
-    /// A server has said whether it is master. What took longer than a quick answer is left out: a process that was
-    /// stopped meanwhile may give it in the milliseconds before it notices (it grants nothing by it, which is judged).
+    /// A server has said whether it is master.
     pub fn look(&self, look: Look) {
-        const QUICK_US: u64 = 10_000;
-        if look.answered_us.saturating_sub(look.asked_us) <= QUICK_US {
-            self.lock().looks.push(look);
+        self.lock().looks.push(look);
+    }
+
+    /// A client will never be heard again. Its seats may go back when `grace_us` have passed since it last got an
+    /// answer.
+    pub fn vanish(&self, client: u32, grace_us: u64) {
+        let mut history = self.lock();
+        let own = history.operations.iter().filter(|operation| operation.client == client);
+        let heard = own.filter_map(|operation| operation.completed_us).max().unwrap_or(0);
+        history.vanished.push(Vanished { client, kept_until_us: heard + grace_us, gone_by_us: None });
+    }
+
+    /// By now the clients that have vanished so far hold nothing any more.
+    pub fn forget_vanished(&self) {
+        let now = self.now_us();
+        for vanished in &mut self.lock().vanished {
+            vanished.gone_by_us.get_or_insert(now);
         }
     }
 

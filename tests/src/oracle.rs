@@ -77,12 +77,28 @@ pub struct Verdict {
     pub returned: u64,
     /// Requests without a definite answer.
     pub unknown: u64,
+    /// Clients that fell silent for ever.
+    pub vanished: u64,
     /// Checkouts that are out at the end.
     pub held: u64,
     /// States that servers showed.
     pub reads: u64,
     /// Times a server said whether it is master.
     pub looks: u64,
+}
+
+impl Verdict {
+    /// Adds what was judged elsewhere.
+    pub fn add(&mut self, other: &Verdict) {
+        self.granted += other.granted;
+        self.denied += other.denied;
+        self.returned += other.returned;
+        self.unknown += other.unknown;
+        self.vanished += other.vanished;
+        self.held += other.held;
+        self.reads += other.reads;
+        self.looks += other.looks;
+    }
 }
 
 /// Judges a history.
@@ -172,7 +188,11 @@ impl<'a> Case<'a> {
             granted: BTreeMap::new(),
             bounds: BTreeMap::new(),
             strangers: BTreeMap::new(),
-            verdict: Verdict { looks: history.looks.len() as u64, ..Verdict::default() },
+            verdict: Verdict {
+                looks: history.looks.len() as u64,
+                vanished: history.vanished.len() as u64,
+                ..Verdict::default()
+            },
             found: Vec::new(),
         }
     }
@@ -236,7 +256,7 @@ impl<'a> Case<'a> {
                         Kind::Checkout { feature, seats } => {
                             events.push((after, 2, Event::MayBeGranted(feature, *seats)));
                         }
-                        Kind::Checkin { handle } => {
+                        Kind::Checkin { handle } | Kind::Remove { handle } => {
                             // Not before it was granted, and handles are the indexes of their grants.
                             let after = after.max(LogIndex(handle.0));
                             events.push((after, 2, Event::MayBeReturned(*handle)));
@@ -254,6 +274,7 @@ impl<'a> Case<'a> {
                 }
             }
         }
+        events.extend(self.ends_of_the_vanished());
         events.extend(self.history.reads.iter().map(|read| (read.applied, 1, Event::Shown(read))));
         events.sort_by_key(|(index, rank, _)| (*index, *rank));
         for (index, _, event) in events {
@@ -276,6 +297,21 @@ impl<'a> Case<'a> {
         self.verdict.held = self.held.len() as u64;
     }
 
+    /// The seats of a client that fell silent may go back at any index that nobody had heard of while it was certain
+    /// to keep them.
+    fn ends_of_the_vanished(&self) -> Vec<(LogIndex, u8, Event<'a>)> {
+        let mut events = Vec::new();
+        for vanished in &self.history.vanished {
+            let after = self.known_before(vanished.kept_until_us);
+            let own = self.history.operations.iter().filter(|operation| operation.client == vanished.client);
+            events.extend(own.filter_map(|operation| match operation.told {
+                Told::Granted { handle, index } => Some((after.max(index), 2, Event::MayBeReturned(handle))),
+                _ => None,
+            }));
+        }
+        events
+    }
+
     fn answered(&mut self, index: LogIndex, operation: &'a Operation) {
         match (&operation.kind, &operation.told) {
             (Kind::Open, Told::Opened { .. }) => {}
@@ -289,19 +325,21 @@ impl<'a> Case<'a> {
                 self.verdict.denied += 1;
                 self.denied(operation, feature, *seats, *in_use);
             }
-            (Kind::Checkin { handle }, Told::Returned { .. }) => {
+            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::Returned { .. }) => {
                 self.verdict.returned += 1;
                 self.give_back(index, *handle, operation);
             }
-            (Kind::Checkin { handle }, Told::UnknownHandle { .. }) => match self.held.get(handle) {
-                // The checkin that nobody answered was done.
-                Some(grant) if grant.may_be_gone => self.take_off(index, *handle),
-                Some(_) => {
-                    let detail = format!("{}, though it holds it", told(operation));
-                    self.report(claim::CHECKOUTS_STAY, detail);
+            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::UnknownHandle { .. }) => {
+                match self.held.get(handle) {
+                    // The checkin that nobody answered was done.
+                    Some(grant) if grant.may_be_gone => self.take_off(index, *handle),
+                    Some(_) => {
+                        let detail = format!("{}, though it is held", told(operation));
+                        self.report(claim::CHECKOUTS_STAY, detail);
+                    }
+                    None => {}
                 }
-                None => {}
-            },
+            }
             _ => self.report(claim::DENIALS_ARE_TRUE, told(operation)),
         }
     }
@@ -371,6 +409,15 @@ impl<'a> Case<'a> {
                 self.stranger(read, shown.handle, (shown.session, &shown.feature, shown.seats));
                 continue;
             };
+            if self.is_gone(grant.client, read) {
+                let detail = format!(
+                    "{} still shows checkout {} of client {}, which fell silent long ago",
+                    whom(read),
+                    shown.handle,
+                    grant.client
+                );
+                self.report(claim::NO_GHOSTS, detail);
+            }
             let holder = self.sessions.get(&grant.client).copied();
             if holder != Some(shown.session) || grant.feature != shown.feature || grant.seats != shown.seats {
                 let detail = format!(
@@ -414,6 +461,11 @@ impl<'a> Case<'a> {
                 self.report(claim::SHOWN_WITHIN_LICENSE, detail);
             }
         }
+    }
+
+    fn is_gone(&self, client: u32, read: &Read) -> bool {
+        let vanished = self.history.vanished.iter().find(|vanished| vanished.client == client);
+        vanished.is_some_and(|vanished| vanished.gone_by_us.is_some_and(|gone| read.asked_us >= gone))
     }
 
     /// A checkout that is shown and is not held by anybody at that index.

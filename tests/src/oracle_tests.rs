@@ -131,7 +131,8 @@ fn an_honest_run_is_good() {
         .shown(Role::Tertiary, 202, &[(201, 1, 2)])
         .end(204, &[(204, 2, 2)])
         .judged_good();
-    let expected = Verdict { granted: 2, denied: 1, returned: 1, unknown: 0, held: 1, reads: 5, looks: 0 };
+    let expected =
+        Verdict { granted: 2, denied: 1, returned: 1, unknown: 0, vanished: 0, held: 1, reads: 5, looks: 0 };
     assert_eq!(verdict, expected);
 }
 
@@ -331,15 +332,4 @@ fn a_run_whose_end_nobody_saw_is_not_judged_good() {
     story().breaks(&[claim::END_IS_SEEN]);
     let two = story().shown(Role::Primary, 201, &[(201, 1, 1)]).shown(Role::Secondary, 300, &[(201, 1, 1)]);
     two.shown(Role::Tertiary, 200, &[]).breaks(&[claim::END_IS_SEEN]);
-}
-
-/// Judges a file that a failed run has left: `LICENSING_HISTORY=file cargo test -p licensing-tests --lib -- --ignored`.
-#[test]
-#[ignore = "needs a history"]
-fn judge_a_history_from_a_file() {
-    let path = std::env::var("LICENSING_HISTORY").expect("LICENSING_HISTORY names a file");
-    match judge(&History::load(path.as_ref()).unwrap()) {
-        Ok(verdict) => eprintln!("{path}: {verdict:#?}"),
-        Err(violations) => panic!("{path}: {violations:#?}"),
-    }
 }

@@ -25,6 +25,15 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is expected to change within milliseconds.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
+/// Multiplies the rounds of the suites, for long runs.
+const ROUNDS_VARIABLE: &str = "LICENSING_ROUNDS";
+
+/// How often to repeat what a usual run does so many times.
+pub fn rounds(usual: usize) -> usize {
+    let factor = std::env::var(ROUNDS_VARIABLE).ok().map(|factor| factor.parse::<usize>());
+    usual * factor.map_or(1, |factor| factor.unwrap_or_else(|_| panic!("{ROUNDS_VARIABLE} is a number")))
+}
+
 /// Where the programs are.
 #[derive(Debug, Clone)]
 pub struct Programs {
@@ -59,6 +68,7 @@ fn build() -> io::Result<Programs> {
     // Of the whole workspace, because that is what `cargo test --workspace` has built already: for one package alone
     // cargo would choose other features of the dependencies and build them all again. The output is for whoever has
     // broken the build.
+    let begun = std::time::Instant::now();
     let built = std::process::Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
         .arg("--target-dir")
@@ -69,6 +79,8 @@ fn build() -> io::Result<Programs> {
     if !built.success() {
         return Err(io::Error::other(format!("cargo build ended with {built}")));
     }
+    // The first test of the first suite pays for it, and should not look slow.
+    eprintln!("building the programs took {:?}", begun.elapsed());
     let program = |name: &str| directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     Ok(Programs {
         server: program("licensing-server"),
@@ -95,20 +107,7 @@ pub async fn start(options: TriadOptions) -> LocalTriad {
 /// As [`start`], but the servers trust a silent leader for three seconds: for tests in which the mastership must not
 /// move by itself, on a machine so busy that a heartbeat may be late by more than the usual 300 ms.
 pub async fn start_patient(options: TriadOptions) -> LocalTriad {
-    let mut triad =
-        LocalTriad::start(&programs().server, options).await.unwrap_or_else(|error| panic!("{error}"));
-    for role in Role::ALL {
-        triad.kill(role);
-    }
-    let license = std::fs::read_to_string(triad.license_path()).expect("a license file");
-    // At the end of the first SERVER line; it counts when a server is started.
-    let patient = license.replacen('\n', " HEARTBEAT_INTERVAL=1\n", 1);
-    std::fs::write(triad.license_path(), patient).expect("the license file can be written");
-    for role in Role::ALL {
-        restart(&mut triad, role).await;
-    }
-    wait_until_master(&triad, Role::Primary).await;
-    triad
+    start(TriadOptions { heartbeat_interval: Some(1), ..options }).await
 }
 
 /// Waits until this server is master.
@@ -117,6 +116,21 @@ pub fn wait_until_master(triad: &LocalTriad, role: Role) -> impl Future<Output =
     wait_until(format!("the {role} is master"), async move || {
         (triad.master().await == Some(role)).then_some(())
     })
+}
+
+/// Waits until each server hears all three and has nothing to say against any of them: none of them is missing, still
+/// catching up, or wrong about the time.
+pub async fn wait_until_whole(triad: &LocalTriad) {
+    wait_until("all three servers are whole again", async || {
+        for role in Role::ALL {
+            let page = status(&triad.address(role)).await?;
+            if !page.servers.iter().all(|server| server.up && server.remark.is_none()) {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
 }
 
 /// Starts a server again.

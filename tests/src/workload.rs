@@ -350,7 +350,7 @@ impl Worker {
     }
 }
 
-fn told(result: Result<Answer, RequestError>) -> Told {
+pub(crate) fn told(result: Result<Answer, RequestError>) -> Told {
     let Answer { index, outcome, .. } = match result {
         Ok(answer) => answer,
         Err(error @ RequestError::Unknown { .. }) => return Told::Unknown { why: error.to_string() },

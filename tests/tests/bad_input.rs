@@ -19,6 +19,7 @@ use licensing_tests::workload::{Plan, Workload};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use Role::{Primary, Secondary, Tertiary};
@@ -315,6 +316,7 @@ async fn hostile_bytes_disturb_nobody() {
     let peer = |length: u32| [b"\0LSP".as_slice(), &length.to_be_bytes()].concat();
     let greeting = Hello { version: PROTOCOL_VERSION, software: "a test".to_owned(), relay: false };
     let welcomed = [b"\0LSC".as_slice(), &encode_frame(&greeting).unwrap()].concat();
+    let mut attacks = JoinSet::new();
     for (what, bytes) in [
         ("noise", noise.clone()),
         ("a client's hello of four gigabytes", hello(u32::MAX)),
@@ -329,15 +331,23 @@ async fn hostile_bytes_disturb_nobody() {
         ("a slow peer", peer(64)),
         ("silence", Vec::new()),
     ] {
-        let closed = async {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            // It may be closed before all of it is written.
-            let _ = stream.write_all(&bytes).await;
-            let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer).await;
-            answer
-        };
-        let answer = timeout(PATIENCE, closed).await.unwrap_or_else(|_| panic!("{what} is never closed"));
+        // All at once: half of them are closed only when their time is up.
+        attacks.spawn(async move {
+            let closed = async {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                // It may be closed before all of it is written.
+                let _ = stream.write_all(&bytes).await;
+                let mut answer = Vec::new();
+                let _ = stream.read_to_end(&mut answer).await;
+                answer
+            };
+            let answer = timeout(PATIENCE, closed).await;
+            (what, bytes, answer.unwrap_or_else(|_| panic!("{what} is never closed")))
+        });
+        work.answers(1).await;
+    }
+    while let Some(attack) = attacks.join_next().await {
+        let (what, bytes, answer) = attack.unwrap();
         // Whoever introduces himself properly is welcomed, once.
         let welcome = answer.get(..4).map_or(0, |length| 4 + u32::from_be_bytes(length.try_into().unwrap()));
         assert_eq!(

@@ -3,7 +3,9 @@
 
 use licensing_core::id::Role;
 use licensing_server::local_triad::TriadOptions;
-use licensing_tests::process::{kill_all, restart, start, start_patient, wait_until_master, with_arguments};
+use licensing_tests::process::{
+    kill_all, restart, rounds, start, start_patient, wait_until_master, with_arguments,
+};
 use licensing_tests::workload::{Plan, Workload};
 
 use Role::{Primary, Secondary, Tertiary};
@@ -19,7 +21,7 @@ async fn twenty_kills_of_the_primary_lose_no_seat_and_double_none() {
     let plan = Plan::new("twenty_kills_of_the_primary_lose_no_seat_and_double_none");
     let mut choices = plan.choices();
     let work = Workload::start(&triad, plan).await;
-    for _ in 0..20 {
+    for _ in 0..rounds(20) {
         work.answers(1 + choices.below(20)).await;
         triad.kill(Primary);
         wait_until_master(&triad, Secondary).await;
@@ -40,7 +42,7 @@ async fn clients_keep_their_seats_when_all_three_servers_are_killed_at_once() {
     let plan = Plan::new("clients_keep_their_seats_when_all_three_servers_are_killed_at_once");
     let mut choices = plan.choices();
     let work = Workload::start(&triad, plan).await;
-    for _ in 0..6 {
+    for _ in 0..rounds(6) {
         work.answers(1 + choices.below(20)).await;
         kill_all(&mut triad);
         let first = choices.below(3) as usize;

@@ -9,7 +9,7 @@ use licensing_core::command::{Action, Identity};
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_server::local_triad::{LocalTriad, TriadOptions};
-use licensing_tests::process::{PATIENCE, master_status, start, wait_until_master};
+use licensing_tests::process::{PATIENCE, master_status, rounds, start, wait_until_master};
 use licensing_tests::workload::{Plan, Workload};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -25,7 +25,7 @@ async fn a_paused_master_is_replaced_and_returns_without_harm() {
     let plan = Plan::new("a_paused_master_is_replaced_and_returns_without_harm");
     let mut choices = plan.choices();
     let work = Workload::start(&triad, plan).await;
-    for _ in 0..5 {
+    for _ in 0..rounds(5) {
         work.answers(1 + choices.below(20)).await;
         triad.pause(Primary).unwrap();
         let until = Instant::now() + PAUSE;

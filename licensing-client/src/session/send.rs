@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use licensing_core::command::Action;
 use licensing_core::id::{RequestId, SessionId};
+use licensing_core::mutant::{Mutant, planted};
 
 use super::{Asked, Phase, Purpose, Sending, Session, Waiter};
 use crate::protocol::{ClientMessage, MAX_UNANSWERED, Request, StatusFilter};
@@ -59,7 +60,13 @@ impl<W: Waiter> Session<W> {
     }
 
     fn call_to_repeat(&mut self, now: Duration, session: SessionId) -> Option<(Purpose, Request)> {
-        let number = *self.asked.iter().find(|(_, asked)| asked.sending.is_due(now))?.0;
+        let mut number = *self.asked.iter().find(|(_, asked)| asked.sending.is_due(now))?.0;
+        if planted(Mutant::RetryRenumbered) {
+            let asked = self.asked.remove(&number)?;
+            number = self.next_request;
+            self.next_request += 1;
+            self.asked.insert(number, asked);
+        }
         self.call(number, session)
     }
 
@@ -87,7 +94,10 @@ impl<W: Waiter> Session<W> {
     }
 
     fn call(&mut self, number: u64, session: SessionId) -> Option<(Purpose, Request)> {
-        let acknowledged = self.acknowledged();
+        let mut acknowledged = self.acknowledged();
+        if planted(Mutant::AcknowledgedTooEarly) {
+            acknowledged = RequestId(number - 1);
+        }
         let asked = self.asked.get_mut(&number)?;
         asked.sending = Sending::InFlight;
         let (token, request, action) = (self.token, RequestId(number), asked.action.clone());

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
 use licensing_core::codec;
+use licensing_core::mutant::{Mutant, planted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
@@ -43,6 +44,7 @@ pub(crate) enum FrameError {
 }
 
 fn length_codec(limit: usize) -> LengthDelimitedCodec {
+    let limit = if planted(Mutant::FrameWithoutLimit) { usize::MAX } else { limit };
     LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
 }
 
@@ -59,7 +61,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// From the next frame on: full size, authenticated if there is a key.
     pub(crate) fn proven(&mut self, key: Option<[u8; 32]>) {
-        self.frames.decoder_mut().set_max_frame_length(MAX_PEER_FRAME);
+        if !planted(Mutant::FrameWithoutLimit) {
+            self.frames.decoder_mut().set_max_frame_length(MAX_PEER_FRAME);
+        }
         self.key = key;
     }
 
@@ -114,6 +118,15 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
             }
         };
         Ok(self.frames.feed(frame).await?)
+    }
+
+    /// Writes the length of a frame that does not follow: what only a hostile peer does.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn announce(&mut self, length: u32) -> Result<(), FrameError> {
+        use tokio::io::AsyncWriteExt;
+        let stream = self.frames.get_mut();
+        stream.write_all(&length.to_be_bytes()).await?;
+        Ok(stream.flush().await?)
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), FrameError> {

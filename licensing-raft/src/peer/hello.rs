@@ -27,12 +27,12 @@ use crate::standing::TriadId;
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A hello is a few hundred bytes.
-const MAX_HELLO_FRAME: usize = 16 << 10;
+pub(crate) const MAX_HELLO_FRAME: usize = 16 << 10;
 
 /// Who a server is, as far as its peers must agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    protocol: u16,
+    pub(crate) protocol: u16,
     pub(crate) role: Role,
     /// Vendor and host ids of the license file.
     pub(crate) triad: String,
@@ -44,7 +44,7 @@ pub(crate) struct Hello {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Welcome {
+pub(crate) enum Welcome {
     Accepted { hello: Hello, proof: [u8; 32] },
     Refused { why: String },
 }
@@ -82,7 +82,7 @@ pub(crate) struct Proven<S> {
 }
 
 impl Introduction {
-    fn hello(&self, triad_id: Option<TriadId>, lane: Lane, nonce: [u8; 32]) -> Hello {
+    pub(crate) fn hello(&self, triad_id: Option<TriadId>, lane: Lane, nonce: [u8; 32]) -> Hello {
         Hello {
             protocol: PEER_PROTOCOL,
             role: self.role,

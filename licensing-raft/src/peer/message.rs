@@ -17,7 +17,7 @@ pub(crate) const PEER_PROTOCOL: u16 = 1;
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
 /// Which connection carries what: a large append must not delay a heartbeat, a snapshot neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Lane {
     /// Entries.
     Log,

@@ -1,17 +1,22 @@
 //! The peers as openraft sees them: each request goes down the lane it belongs to, appends are pipelined.
 
+use std::collections::VecDeque;
 use std::future::Future;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, FuturesOrdered};
 use futures_util::{Stream, StreamExt};
 use licensing_core::id::Role;
+use licensing_core::mutant::{Mutant, planted};
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::entry::RaftEntry;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::raft::{SnapshotResponse, StreamAppendResult};
 use openraft::{AnyError, EmptyNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
+use tokio::time::Instant;
 
 use crate::peer::link::{Link, LinkError};
 use crate::peer::message::{CHUNK_BYTES, Chunk, PeerReply, PeerRequest};
@@ -41,6 +46,8 @@ pub(crate) struct PeerNetworks {
     pub(crate) links: [Option<PeerLinks>; 3],
     /// How long an append may take before its connection is given up: an fsync stalls for 100 ms now and then.
     pub(crate) append_ttl: Duration,
+    /// How old an unanswered append may be when the next is taken; see [`pipelined`].
+    pub(crate) append_patience: Duration,
 }
 
 impl PeerNetworks {
@@ -50,7 +57,12 @@ impl PeerNetworks {
 
     fn network(&self, target: u64, appends: fn(&PeerLinks) -> &Link) -> PeerNetwork {
         let links = Role::from_number(target).and_then(|role| self.links(role));
-        PeerNetwork { links: links.cloned(), appends, append_ttl: self.append_ttl }
+        PeerNetwork {
+            links: links.cloned(),
+            appends,
+            append_ttl: self.append_ttl,
+            append_patience: self.append_patience,
+        }
     }
 }
 
@@ -75,6 +87,7 @@ pub(crate) struct PeerNetwork {
     links: Option<PeerLinks>,
     appends: fn(&PeerLinks) -> &Link,
     append_ttl: Duration,
+    append_patience: Duration,
 }
 
 type RpcResult<T> = Result<T, RPCError<Types>>;
@@ -117,15 +130,7 @@ impl RaftNetworkV2<Types> for PeerNetwork {
     {
         Box::pin(async move {
             let link = (self.appends)(self.links()?).clone();
-            let ttl = self.append_ttl;
-            let responses = input.map(move |request| append(link.clone(), request, ttl)).buffered(PIPELINE);
-            // Behind the first failure the peer's log is not where the next request assumes it: stop there.
-            let until_failure = responses.scan(false, |ended, (whole, response)| {
-                let item = (!*ended).then_some(response);
-                *ended = !whole;
-                std::future::ready(item)
-            });
-            Ok(Box::pin(until_failure) as BoxStream<'s, _>)
+            Ok(Box::pin(pipelined(link, input, self.append_ttl, self.append_patience)) as BoxStream<'s, _>)
         })
     }
 
@@ -168,6 +173,60 @@ impl RaftNetworkV2<Types> for PeerNetwork {
             other => Err(unexpected(&other)),
         }
     }
+}
+
+/// Sends appends one behind the other and gives their results in the same order, up to the first failure: behind it the
+/// peer's log is not where the next request assumes it.
+///
+/// While the oldest unanswered append is older than `patience`, none is taken from `input`. openraft notes the time at
+/// which it hands out a request and finds the request an answer belongs to by log id, so that an answer confirms every
+/// empty append behind it, however much later that was made: a process that stood still for seconds would take answers
+/// from before its sleep for a quorum that hears it now. With this rule a confirmation is never newer than the append it
+/// answers by more than `patience`, which the lease's margin covers.
+fn pipelined<S>(
+    link: Link,
+    mut input: S,
+    ttl: Duration,
+    patience: Duration,
+) -> impl Stream<Item = RpcResult<StreamAppendResult<Types>>>
+where
+    S: Stream<Item = AppendRequest> + Unpin,
+{
+    let mut under_way = FuturesOrdered::new();
+    let mut taken_at: VecDeque<Instant> = VecDeque::new();
+    let (mut input_ended, mut failed) = (false, false);
+    stream::poll_fn(move |context| {
+        let is_late = |taken_at: &VecDeque<Instant>| {
+            let since = taken_at.front().map_or(Duration::ZERO, Instant::elapsed);
+            since > patience && !planted(Mutant::LateConfirmation)
+        };
+        loop {
+            if failed {
+                return Poll::Ready(None);
+            }
+            let answered: Poll<Option<(bool, RpcResult<_>)>> = under_way.poll_next_unpin(context);
+            if let Poll::Ready(Some((whole, result))) = answered {
+                taken_at.pop_front();
+                failed = !whole;
+                return Poll::Ready(Some(result));
+            }
+            if input_ended || under_way.len() == PIPELINE || is_late(&taken_at) {
+                return if under_way.is_empty() { Poll::Ready(None) } else { Poll::Pending };
+            }
+            match ready!(input.poll_next_unpin(context)) {
+                None => input_ended = true,
+                // The process stood still right here: begin anew rather than confirm what nobody has answered.
+                Some(_) if is_late(&taken_at) => {
+                    failed = true;
+                    return Poll::Ready(Some(Err(network_error("this server stood still"))));
+                }
+                Some(request) => {
+                    taken_at.push_back(Instant::now());
+                    under_way.push_back(append(link.clone(), request, ttl));
+                }
+            }
+        }
+    })
 }
 
 /// Sends one append. The flag says whether all of it was taken, so that what follows makes sense.

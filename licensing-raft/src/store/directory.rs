@@ -26,7 +26,7 @@ pub(crate) struct DataDirectory {
 impl DataDirectory {
     /// Opens or makes the directory. A directory with unknown content is refused: it is somebody's.
     pub(crate) fn open(path: &Path, role: Role, triad: &str) -> Result<DataDirectory, StartError> {
-        fs::create_dir_all(path).map_err(|source| io_error("make directory", path, source))?;
+        make_directory(path).map_err(|source| io_error("make directory", path, source))?;
         let lock_path = path.join("lock");
         let stranger = || StartError::DataDirectory {
             path: path.to_owned(),
@@ -118,10 +118,27 @@ impl StandingKeeper for DataDirectory {
     }
 }
 
+/// Makes the directory, and its name durable: without that a power cut may take a new directory away with everything
+/// that was synced inside it.
+fn make_directory(path: &Path) -> io::Result<()> {
+    let mut unsure: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    // One that was made by hand, or by a start that came no further.
+    if unsure.is_empty() && !path.join("triad").exists() {
+        unsure.push(path);
+    }
+    fs::create_dir_all(path)?;
+    for parent in unsure.into_iter().filter_map(Path::parent) {
+        let here = Path::new(".");
+        sync_directory(if parent.as_os_str().is_empty() { here } else { parent })?;
+    }
+    Ok(())
+}
+
 fn is_empty(path: &Path) -> Result<bool, StartError> {
     let mut listing = fs::read_dir(path).map_err(|source| io_error("list", path, source))?;
-    // A file system of its own brings this directory along.
-    Ok(listing.all(|file| file.is_ok_and(|file| file.file_name() == "lost+found")))
+    // A file system of its own brings the first along; a power cut in the first start of all leaves the second.
+    let harmless = ["lost+found", "triad.new"];
+    Ok(listing.all(|file| file.is_ok_and(|file| harmless.iter().any(|name| file.file_name() == *name))))
 }
 
 fn read_triad_file(path: &Path, text: &str, role: Role, triad: &str) -> Result<Standing, StartError> {

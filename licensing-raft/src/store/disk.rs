@@ -5,13 +5,15 @@
 //! fewer, larger values are what sled is fastest at. `sled::Batch` and `flush_async` are never used: the first flushes
 //! twice, the second has been seen to hang for good. ADR 0003 has the figures and the way out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
 
 use crate::error::StartError;
@@ -20,12 +22,9 @@ use crate::store::writer::Write;
 use crate::store::{io_error, record, sync_directory};
 use crate::types::{Entry, LogId, Vote};
 
-/// Entries are put together into records of about this size: far below what sled would store as a separate blob file,
-/// whose durability we would have to look after as well.
-const RECORD_BYTES: usize = 128 << 10;
-
-/// Values above this may become blob files in sled.
-const BLOB_BYTES: usize = 256 << 10;
+/// Entries are put together into records of about this size. sled keeps up to 17 records in a page, and a page above
+/// 128 KiB in a file of its own (see [`SledDisk::sync_new_blobs`]): with records of this size it never does.
+const RECORD_BYTES: usize = 6 << 10;
 
 /// Purged records removed per commit: a purge of thousands must not hold up the checkouts behind it.
 const REMOVALS_PER_COMMIT: usize = 64;
@@ -85,6 +84,8 @@ pub(crate) struct SledDisk {
     log: sled::Tree,
     meta: sled::Tree,
     spans: VecDeque<Span>,
+    /// Files of large pages that are durable.
+    blobs: BTreeSet<OsString>,
     purged: Option<u64>,
     mark: Mark,
     reached: Reached,
@@ -100,6 +101,7 @@ impl SledDisk {
             Ok(mark) => mark,
             Err(_) => return Ok(Err(Damage(format!("the mark {} is unreadable", mark_path.display())))),
         };
+        remove_unfinished(&path).map_err(|source| io_error("tidy", &path, source))?;
         // A panic inside sled leaves its threads behind; they hold nothing we use again.
         let opened = catch_unwind(AssertUnwindSafe(|| open_sled(&path)));
         let (db, contents, spans) = match opened {
@@ -127,6 +129,7 @@ impl SledDisk {
             log,
             meta,
             spans,
+            blobs: BTreeSet::new(),
             mark,
             reached,
         };
@@ -149,13 +152,12 @@ impl SledDisk {
     fn commit_steps(&mut self, writes: &[Write], committed: Option<LogId>) -> io::Result<()> {
         let mut pending: Vec<Entry> = Vec::new();
         let mut sync_mark = false;
-        let mut blobs = false;
         for write in writes {
             match write {
                 Write::Append(entries) => pending.extend(entries.iter().cloned()),
                 Write::Truncate { from } => {
-                    blobs |= self.append(&mut pending)?;
-                    blobs |= self.truncate(*from)?;
+                    self.append(&mut pending)?;
+                    self.truncate(*from)?;
                     sync_mark = true;
                 }
                 Write::Vote(vote) => {
@@ -164,24 +166,30 @@ impl SledDisk {
                     sync_mark = true;
                 }
                 Write::Purge(upto) => {
-                    blobs |= self.append(&mut pending)?;
-                    self.meta.insert(PURGED, record::write(upto))?;
+                    self.append(&mut pending)?;
+                    if !planted(Mutant::PurgeNotStored) {
+                        self.meta.insert(PURGED, record::write(upto))?;
+                    }
                     self.purged = Some(upto.index);
                     self.reached.last_index = self.reached.last_index.max(upto.index);
                 }
             }
         }
-        blobs |= self.append(&mut pending)?;
+        self.append(&mut pending)?;
         // A follower learns of a commit before its own copy of the entries is durable. Stored now, the index would point
         // behind the log of a server that dies before its next commit, and openraft would refuse to start on it.
-        if let Some(committed) = committed.filter(|id| id.index <= self.reached.last_index) {
+        let behind = |id: &LogId| id.index <= self.reached.last_index || planted(Mutant::CommitAheadOfLog);
+        if let Some(committed) = committed.filter(behind) {
             self.meta.insert(COMMITTED, record::write(&committed))?;
         }
         self.remove_purged()?;
+        if planted(Mutant::VoteNotSynced) && writes.iter().all(Write::is_vote) {
+            return Ok(());
+        }
+        self.sync_new_blobs()?;
         self.db.flush()?;
-        self.db_file.sync_data()?;
-        if blobs {
-            sync_files(&self.path.join("blobs"))?;
+        if !planted(Mutant::FlushIsEnough) {
+            self.db_file.sync_data()?;
         }
         self.mark.set(self.reached)?;
         if sync_mark {
@@ -190,9 +198,8 @@ impl SledDisk {
         Ok(())
     }
 
-    /// Stores the entries in as few records as their size allows. Says whether one may have become a blob file.
-    fn append(&mut self, entries: &mut Vec<Entry>) -> io::Result<bool> {
-        let mut blobs = false;
+    /// Stores the entries in as few records as their size allows.
+    fn append(&mut self, entries: &mut Vec<Entry>) -> io::Result<()> {
         let mut rest = entries.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -203,7 +210,6 @@ impl SledDisk {
             });
             let (now, later) = rest.split_at(count.count());
             let value = record::write(&now);
-            blobs |= value.len() > BLOB_BYTES;
             let span = Span { first: now[0].log_id().index, last: now[now.len() - 1].log_id().index };
             self.log.insert(span.first.to_be_bytes(), value)?;
             self.spans.push_back(span);
@@ -211,19 +217,21 @@ impl SledDisk {
             rest = later;
         }
         entries.clear();
-        Ok(blobs)
+        Ok(())
     }
 
     /// Removes the entries from `from` on. The mark is lowered first: should the power fail in between, a log that is
     /// longer than its mark is no reason for alarm, a shorter one would be.
-    fn truncate(&mut self, from: u64) -> io::Result<bool> {
+    fn truncate(&mut self, from: u64) -> io::Result<()> {
         self.reached.last_index = from.saturating_sub(1).max(self.purged.unwrap_or(0));
         self.mark.set(self.reached)?;
         self.mark.sync()?;
         while let Some(span) = self.spans.pop_back_if(|span| span.last >= from) {
             let key = span.first.to_be_bytes();
             if span.first >= from {
-                self.log.remove(key)?;
+                if !planted(Mutant::TruncationNotStored) {
+                    self.log.remove(key)?;
+                }
                 continue;
             }
             let value = self.log.get(key)?.ok_or_else(|| io::Error::other("a log record has vanished"))?;
@@ -231,7 +239,7 @@ impl SledDisk {
             kept.retain(|entry| entry.log_id().index < from);
             return self.append(&mut kept);
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Removes a bounded number of records that a snapshot has replaced.
@@ -244,6 +252,29 @@ impl SledDisk {
             };
         }
         Ok(())
+    }
+
+    /// sled stores a page that has grown large in a file of its own, and syncs neither that file nor its name. The page
+    /// holds acknowledged entries, so the file must be durable before what points to it. When sled makes one cannot be
+    /// told from what is written: a page grows with every record in it. So we look, before every flush.
+    fn sync_new_blobs(&mut self) -> io::Result<()> {
+        let directory = self.path.join("blobs");
+        let (mut found, mut new) = (BTreeSet::new(), false);
+        for file in std::fs::read_dir(&directory)? {
+            let file = file?;
+            if !self.blobs.contains(&file.file_name()) {
+                match File::open(file.path()) {
+                    Ok(blob) => blob.sync_data()?,
+                    // sled has removed it already.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+                new = true;
+            }
+            found.insert(file.file_name());
+        }
+        self.blobs = found;
+        if new { sync_directory(&directory) } else { Ok(()) }
     }
 
     fn sync_everything(&mut self) -> io::Result<()> {
@@ -274,6 +305,21 @@ fn sync_files(directory: &Path) -> io::Result<()> {
         }
     }
     sync_directory(directory)
+}
+
+/// At its start sled writes down where its pages are, under a name that ends like this until it is done. One that was
+/// left unfinished it takes for damage at the next start.
+fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    for file in std::fs::read_dir(directory)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|ending| ending == "generating") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// A log must hold everything its mark says it had.

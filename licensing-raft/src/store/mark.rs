@@ -29,9 +29,17 @@ pub(crate) struct Reached {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Slot {
+pub(crate) struct Slot {
     sequence: u64,
     reached: Reached,
+}
+
+#[cfg(feature = "testing")]
+impl Slot {
+    /// One that says something.
+    pub(crate) fn sample() -> Slot {
+        Slot { sequence: 300, reached: Reached { last_index: 70_000, term: 4 } }
+    }
 }
 
 pub(crate) struct Mark {

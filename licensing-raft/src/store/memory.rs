@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
 use tokio::sync::mpsc;
 
@@ -17,7 +18,7 @@ use crate::store::disk::Contents;
 use crate::store::log::LogStore;
 use crate::store::shelf::{SnapshotShelf, Work};
 use crate::store::writer::{Done, Persist, Write};
-use crate::types::{LogId, SnapshotMeta};
+use crate::types::{Entry, LogId, SnapshotMeta};
 
 /// How a disk behaves.
 pub trait DiskHabits: Send + Sync {
@@ -27,7 +28,27 @@ pub trait DiskHabits: Send + Sync {
     fn failure(&self) -> Option<io::Error> {
         None
     }
+    /// A server is about to write this: the moment for trouble.
+    fn notice(&self, moment: DiskMoment) {
+        let _ = moment;
+    }
 }
+
+/// Writes that happen rarely, and must survive a crash at any instant around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskMoment {
+    /// A vote is saved.
+    Vote,
+    /// Entries that another leader overruled are taken off the end of the log.
+    Truncate,
+    /// Entries that a snapshot covers are taken off the beginning of the log.
+    Purge,
+    /// A snapshot is saved, of the server's own making or another's.
+    Snapshot,
+}
+
+/// When a system writes to its disk what nobody told it to sync.
+const WRITE_BACK: Duration = Duration::from_secs(5);
 
 /// The disk of one simulated server. Clones are the same disk; it outlives the server's crashes.
 #[derive(Clone)]
@@ -73,11 +94,18 @@ impl MemoryDisk {
 
     /// Group commit: everything that waits becomes durable together.
     async fn sync(self, mut writes: Writes, noted: Noted) {
-        let mut failed = false;
+        let (mut failed, mut unsynced) = (false, Vec::new());
         while let Some(first) = writes.recv().await {
             let mut batch = vec![first];
             while let Ok(next) = writes.try_recv() {
                 batch.push(next);
+            }
+            if planted(Mutant::VoteNotSynced) {
+                if batch.iter().all(|(write, _)| write.is_vote()) {
+                    unsynced.extend(batch.into_iter().map(acknowledged));
+                    continue;
+                }
+                batch.splice(0..0, unsynced.drain(..));
             }
             tokio::time::sleep(self.habits.sync_time()).await;
             let failure =
@@ -96,20 +124,44 @@ impl MemoryDisk {
     }
 }
 
+/// A write whose author is told that it is durable.
+fn acknowledged((write, done): (Write, Option<Done>)) -> (Write, Option<Done>) {
+    if let Some(done) = done {
+        done(Ok(()));
+    }
+    (write, None)
+}
+
 impl Contents {
     fn apply(&mut self, write: Write, committed: Option<LogId>) {
         match write {
+            Write::Append(entries) if planted(Mutant::TruncationNotStored) => self.overwrite(entries),
             Write::Append(entries) => self.entries.extend(entries),
+            Write::Truncate { .. } if planted(Mutant::TruncationNotStored) => {}
             Write::Truncate { from } => self.entries.retain(|entry| entry.log_id().index < from),
             Write::Purge(upto) => {
                 self.entries.retain(|entry| entry.log_id().index > upto.index);
-                self.purged = Some(upto);
+                if !planted(Mutant::PurgeNotStored) {
+                    self.purged = Some(upto);
+                }
             }
             Write::Vote(vote) => self.vote = Some(vote),
         }
         // As the real disk: never an index behind the durable log.
-        if committed.is_some_and(|id| Some(id.index) <= self.last_index()) {
+        let behind = |id: LogId| Some(id.index) <= self.last_index() || planted(Mutant::CommitAheadOfLog);
+        if committed.is_some_and(behind) {
             self.committed = committed;
+        }
+    }
+
+    /// What a disk does that was not told to truncate.
+    fn overwrite(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let index = entry.log_id().index;
+            match self.entries.iter_mut().find(|old| old.log_id().index == index) {
+                Some(old) => *old = entry,
+                None => self.entries.push_back(entry),
+            }
         }
     }
 }
@@ -134,6 +186,13 @@ impl Persist for Queue {
         if let Some(writes) = writes {
             runtime::spawn(self.disk.clone().sync(writes, self.noted.clone()));
         }
+        let moment = match &write {
+            Write::Append(_) => None,
+            Write::Truncate { .. } => Some(DiskMoment::Truncate),
+            Write::Purge(_) => Some(DiskMoment::Purge),
+            Write::Vote(_) => Some(DiskMoment::Vote),
+        };
+        moment.into_iter().for_each(|moment| self.disk.habits.notice(moment));
         // The task ends only with the node.
         let _ = self.queue.send((write, done));
     }
@@ -149,6 +208,14 @@ impl SnapshotShelf for MemoryDisk {
     fn save(&self, meta: SnapshotMeta, state: Bytes) -> Work<()> {
         let disk = self.clone();
         Box::pin(async move {
+            disk.habits.notice(DiskMoment::Snapshot);
+            if planted(Mutant::SnapshotNotSynced) {
+                runtime::spawn(async move {
+                    tokio::time::sleep(WRITE_BACK).await;
+                    disk.lock().snapshot = Some((meta, state));
+                });
+                return Ok(());
+            }
             tokio::time::sleep(disk.habits.sync_time()).await;
             disk.lock().snapshot = Some((meta, state));
             Ok(())

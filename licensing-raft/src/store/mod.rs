@@ -61,10 +61,15 @@ impl Store {
         let opened = match open_parts(&directory, &shelf)? {
             Ok(opened) => opened,
             Err(damage) => {
+                // First, and durable: a server that is cut off in the middle of setting aside must not find its log gone
+                // and itself a member. One that was never born has nothing to lose, and may still found the triad.
+                let standing = directory.read();
+                if standing != Standing::Unborn {
+                    let joining = Standing::Joining { triad_id: standing.triad_id() };
+                    let triad_file = directory.path().join("triad");
+                    directory.write(&joining).map_err(|source| io_error("write", &triad_file, source))?;
+                }
                 let aside = directory.set_damaged_aside()?;
-                directory.write(&Standing::Joining { triad_id: directory.read().triad_id() }).map_err(
-                    |source| StartError::Io { action: "write", path: directory.path().join("triad"), source },
-                )?;
                 remarks.push(format!(
                     "{damage}; it was set aside as {}, this server catches up from the others before it votes again",
                     aside.display()

@@ -13,6 +13,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use licensing_core::codec;
+use licensing_core::mutant::{Mutant, planted};
 
 use crate::runtime::off_thread;
 use crate::store::disk::Damage;
@@ -75,17 +76,14 @@ impl FileShelf {
         let name = format!("{PREFIX}{index:020}");
         let temporary = self.directory.join(format!("new-{name}"));
         let mut file = File::create(&temporary)?;
-        let description = codec::to_bytes(meta);
-        let mut header = Vec::with_capacity(description.len() + 9);
-        header.extend_from_slice(MAGIC);
-        header.push(VERSION);
-        header.extend_from_slice(&(description.len() as u32).to_le_bytes());
-        header.extend_from_slice(&description);
+        let header = header(meta);
         file.write_all(&header)?;
         file.write_all(state)?;
         let checksum = crc32c::crc32c_append(crc32c::crc32c(&header), state);
         file.write_all(&checksum.to_le_bytes())?;
-        file.sync_all()?;
+        if !planted(Mutant::SnapshotNotSynced) {
+            file.sync_all()?;
+        }
         let path = self.directory.join(name);
         fs::rename(&temporary, &path)?;
         sync_directory(&self.directory)?;
@@ -108,26 +106,40 @@ impl SnapshotShelf for FileShelf {
     }
 }
 
+/// What stands before the state in a snapshot file.
+pub(crate) fn header(meta: &SnapshotMeta) -> Vec<u8> {
+    let description = codec::to_bytes(meta);
+    let mut header = Vec::with_capacity(description.len() + 9);
+    header.extend_from_slice(MAGIC);
+    header.push(VERSION);
+    header.extend_from_slice(&(description.len() as u32).to_le_bytes());
+    header.extend_from_slice(&description);
+    header
+}
+
 fn read_file(path: &Path) -> io::Result<(SnapshotMeta, Bytes)> {
-    let damaged =
-        |problem: &str| io::Error::other(format!("the snapshot {} is damaged: {problem}", path.display()));
     let mut bytes = Vec::new();
     File::open(path)?.read_to_end(&mut bytes)?;
-    let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
+    parse(bytes)
+        .map_err(|problem| io::Error::other(format!("the snapshot {} is damaged: {problem}", path.display())))
+}
+
+/// The description and the state in the bytes of a snapshot file; or what is wrong with them.
+pub(crate) fn parse(bytes: Vec<u8>) -> Result<(SnapshotMeta, Bytes), String> {
+    let too_short = || "it is too short".to_owned();
+    let (body, checksum) = bytes.split_last_chunk::<4>().ok_or_else(too_short)?;
     if crc32c::crc32c(body) != u32::from_le_bytes(*checksum) {
-        return Err(damaged("its checksum is wrong"));
+        return Err("its checksum is wrong".to_owned());
     }
-    let rest = body.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not begin as one"))?;
-    let (version, rest) = rest.split_first().ok_or_else(|| damaged("it is too short"))?;
+    let rest = body.strip_prefix(MAGIC).ok_or("it does not begin as one")?;
+    let (version, rest) = rest.split_first().ok_or_else(too_short)?;
     if *version != VERSION {
-        return Err(damaged(&format!("it has format version {version}, this program reads {VERSION}")));
+        return Err(format!("it has format version {version}, this program reads {VERSION}"));
     }
-    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("it is too short"))?;
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(too_short)?;
     let length = u32::from_le_bytes(*length) as usize;
-    let description = rest.get(..length).ok_or_else(|| damaged("its description is cut off"))?;
-    let meta = codec::from_bytes(description, "snapshot description")
-        .map_err(|error| damaged(&error.to_string()))?;
-    let start = body.len() - rest.len() + length;
-    let end = body.len();
+    let description = rest.get(..length).ok_or("its description is cut off")?;
+    let meta = codec::from_bytes(description, "snapshot description").map_err(|error| error.to_string())?;
+    let (start, end) = (body.len() - rest.len() + length, body.len());
     Ok((meta, Bytes::from(bytes).slice(start..end)))
 }

@@ -27,6 +27,12 @@ pub(crate) enum Write {
     Vote(Vote),
 }
 
+impl Write {
+    pub(crate) fn is_vote(&self) -> bool {
+        matches!(self, Write::Vote(_))
+    }
+}
+
 /// Called once the write is durable, or has failed.
 pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
@@ -132,9 +138,11 @@ fn run(
             done(failed.clone().map_or(Ok(()), |problem| Err(io::Error::other(problem))));
         }
     }
-    if failed.is_none()
-        && let Err(error) = disk.close()
-    {
+    if failed.is_some() {
+        // Given up, sled would try to flush what it could not write, and may wait for that forever: a server whose disk
+        // is full would not end. What it holds ends with the process.
+        std::mem::forget(disk);
+    } else if let Err(error) = disk.close() {
         on_failure(format!("cannot close the log: {error}"));
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use licensing_core::id::Role;
+use licensing_client::{SearchPathError, ServerAddress};
+use licensing_core::id::{Role, UnknownRole};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +42,10 @@ pub(super) struct ServeArgs {
     /// Address to listen on [default: the port of the own SERVER line, on the loopback if its host is the loopback]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
+    /// Where this server reaches another one, when its SERVER line is for clients only: behind address translation,
+    /// or over a network of the servers' own; once for each
+    #[arg(long, value_name = "ROLE=PORT@HOST", value_parser = parse_peer_address)]
+    peer_address: Vec<(Role, ServerAddress)>,
     /// How fast a dead master is noticed, unless HEARTBEAT_INTERVAL in the license file says so
     #[arg(long, value_enum, default_value_t)]
     profile: ProfileArg,
@@ -97,6 +102,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
             ProfileArg::Fast => Profile::Fast,
         },
         session_grace: args.session_grace,
+        peer_addresses: args.peer_address,
         peer_key: args.peer_key,
         admin_key: args.admin_key,
         force_bootstrap: args.force_bootstrap,
@@ -117,6 +123,15 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
         Ok(Exit::Done)
     })
+}
+
+fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
+    let Some((role, address)) = text.split_once('=') else {
+        return Err("write a role and an address, such as secondary=27001@10.0.0.2".to_owned());
+    };
+    let role: Role = role.parse().map_err(|error: UnknownRole| error.to_string())?;
+    let address: ServerAddress = address.parse().map_err(|error: SearchPathError| error.to_string())?;
+    Ok((role, address))
 }
 
 fn log_to_stderr(format: LogFormat) {

@@ -19,10 +19,8 @@ use licensing_client::protocol::{
     ClientMessage, Hello, MAX_UNANSWERED, PROTOCOL_VERSION, Refusal, Reply, Request, ServerMessage, Standing,
     Welcome, is_local,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::watch;
+use licensing_raft::watch::Watcher;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::{debug, warn};
 
@@ -31,6 +29,7 @@ pub(crate) use requests::propose_error;
 use crate::admin::Admin;
 use crate::port::Place;
 use crate::server::{Far, Server, Stop};
+use crate::wire::Wire;
 
 /// Longest hello, in bytes: a version, the name of a program, a flag.
 const MAX_HELLO: usize = 4096;
@@ -54,9 +53,9 @@ const WRITE_AT: usize = 256 << 10;
 pub(crate) const RELAYED: &str = "; relayed by the ";
 
 /// Serves a connection whose preamble has been read; the hello must come before the deadline.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S: Wire>(
     server: Arc<Server>,
-    mut stream: TcpStream,
+    mut stream: S,
     from: Far,
     deadline: Instant,
     place: Place,
@@ -118,7 +117,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// Reads the hello and not a byte more; `None` when it is of another protocol version.
-async fn read_hello(stream: &mut TcpStream) -> Result<Option<Hello>, FrameError> {
+async fn read_hello<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Hello>, FrameError> {
     let length = stream.read_u32().await? as usize;
     if length > MAX_HELLO {
         return Err(FrameError::TooLong { limit: MAX_HELLO });
@@ -134,36 +133,36 @@ async fn read_hello(stream: &mut TcpStream) -> Result<Option<Hello>, FrameError>
     }
 }
 
-async fn send(stream: &mut TcpStream, welcome: &Welcome) -> io::Result<()> {
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, welcome: &Welcome) -> io::Result<()> {
     let frame = encode_frame(welcome).map_err(io::Error::other)?;
     stream.write_all(&frame).await
 }
 
 /// A connection after the welcome.
-struct Connection {
+struct Connection<S: Wire> {
     server: Arc<Server>,
     from: Far,
     admin: Admin,
-    reader: FrameReader<OwnedReadHalf>,
-    writer: FrameWriter<OwnedWriteHalf>,
+    reader: FrameReader<S::Reading>,
+    writer: FrameWriter<S::Writing>,
     under_way: FuturesUnordered<BoxFuture<'static, (u64, Reply)>>,
-    standing: watch::Receiver<Standing>,
+    standing: Watcher<Standing>,
     /// What the client was told last.
     told: Standing,
     /// Set by a [`Request::Shutdown`]; acted on when its answer is written.
     stop: Option<Stop>,
 }
 
-impl Connection {
+impl<S: Wire> Connection<S> {
     fn new(
         server: Arc<Server>,
-        stream: TcpStream,
+        stream: S,
         from: Far,
         admin: Admin,
-        standing: watch::Receiver<Standing>,
+        standing: Watcher<Standing>,
         told: Standing,
-    ) -> Connection {
-        let (read, write) = stream.into_split();
+    ) -> Connection<S> {
+        let (read, write) = stream.divide();
         Connection {
             server,
             from,
@@ -269,7 +268,7 @@ impl Connection {
 
     /// Tells the client when the master is another one than it was told last.
     fn tell_standing(&mut self) {
-        self.standing.mark_unchanged();
+        self.standing.borrow_and_update();
         let now = self.server.standing();
         if now != self.told && self.writer.queue(&ServerMessage::Moved(now.clone())).is_ok() {
             self.told = now;

@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::RELAYED;
 use crate::server::Server;
+use crate::wire::Wire;
 
 /// How long the master has to accept: it was heard from within the last lease.
 const DIAL_DEADLINE: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStrea
 
 /// Copies both ways until either side closes, the master is another one, or this server stops. The client then
 /// connects again and is led to the new master.
-pub(crate) async fn pipe(server: &Server, mut client: TcpStream, mut master: TcpStream) {
+pub(crate) async fn pipe<S: Wire>(server: &Server, mut client: S, mut master: TcpStream) {
     let mut closing = server.watch_closing();
     let mut standing = server.watch_standing();
     let begun_with = standing.borrow_and_update().master.clone();

@@ -92,6 +92,7 @@ impl TestTriad {
                 data_dir: directory.path().join(role.name()),
                 profile: Profile::Default,
                 session_grace: None,
+                peer_addresses: Vec::new(),
                 peer_key: None,
                 admin_key: None,
                 force_bootstrap: false,

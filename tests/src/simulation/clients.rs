@@ -1,173 +1,105 @@
-//! Simulated clients: each has a session, checks seats out and in, and resends a request under its number until the
-//! answer is definite, at whichever server is master by then.
+//! The clients of a run: each checks seats out and in, one request after the other, and writes down what it was told.
+//! Now and then one falls silent for ever, and another takes its place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use licensing_core::command::{Action, Call, Command, Identity};
-use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
-use licensing_core::outcome::{Answer, Denial, Outcome};
-use licensing_raft::ProposeError;
+use licensing_core::id::{Handle, Seats};
 use licensing_raft::watch::Watcher;
-use tokio::time::timeout;
 
-use super::judge::Judge;
-use super::network::Network;
+use super::faults::seen;
+use super::network::End;
 use super::random::Stream;
+use super::service::{Client, Service, Site};
+use crate::history::{Kind, Told};
 
-/// How long a client waits for one answer before it asks again.
-const ANSWER_LIMIT: Duration = Duration::from_millis(900);
+/// Numbers of the clients that take the place of one another are so far apart.
+const GENERATION: u32 = 1000;
 
-/// One client.
-pub(crate) struct Client {
-    network: Network,
-    judge: Judge,
+/// Most checkouts a client holds.
+const MOST_HELD: usize = 4;
+
+/// One place at the site, where clients work one after the other until told to stop. The last one is given back, so that
+/// what it holds stays held.
+pub(crate) async fn work<S: Service>(site: Arc<Site<S>>, place: u32) -> Option<S::Client> {
+    let mut stop = site.stop.subscribe();
+    let mut number = place;
+    while !*stop.borrow() {
+        let mut worker = begin(&site, number, &mut stop).await?;
+        if !worker.run(&mut stop).await {
+            return Some(worker.client);
+        }
+        site.count(seen::VANISHED);
+        number += GENERATION;
+    }
+    None
+}
+
+async fn begin<S: Service>(site: &Arc<Site<S>>, number: u32, stop: &mut Watcher<bool>) -> Option<Worker<S>> {
+    let opening = site.recorder.invoke(number, Kind::Open);
+    let client = tokio::select! {
+        biased;
+        client = site.service.client(site, number) => client?,
+        _ = stop.wait_for(|stop| *stop) => return None,
+    };
+    match client.session() {
+        Some(session) => site.recorder.complete(opening, Told::Opened { session }),
+        None => site.recorder.complete(opening, Told::NotDone { why: "there are no sessions".to_owned() }),
+    }
+    let random = site.random(&format!("client {number}"));
+    Some(Worker { site: site.clone(), number, client, random, held: Vec::new() })
+}
+
+struct Worker<S: Service> {
+    site: Arc<Site<S>>,
+    number: u32,
+    client: S::Client,
     random: Stream,
-    token: Token,
-    identity: Identity,
-    session: Option<SessionId>,
-    next: u64,
     held: Vec<Handle>,
 }
 
-impl Client {
-    pub(crate) fn new(number: u64, network: Network, judge: Judge, random: Stream) -> Client {
-        let mut token = [0; 16];
-        token.copy_from_slice(&random.bytes()[..16]);
-        let identity = Identity {
-            user: format!("user{number}"),
-            host: "cad-17".to_owned(),
-            display: ":0".to_owned(),
-            pid: number as u32,
-        };
-        Client {
-            network,
-            judge,
-            random,
-            token: Token(token),
-            identity,
-            session: None,
-            next: 1,
-            held: Vec::new(),
-        }
-    }
-
-    /// Works until told to stop; what it holds then stays held.
-    pub(crate) async fn work(mut self, mut stop: Watcher<bool>) {
-        while !*stop.borrow() {
+impl<S: Service> Worker<S> {
+    /// Works until told to stop, which gives `false`, or until it vanishes.
+    async fn run(&mut self, stop: &mut Watcher<bool>) -> bool {
+        let features = self.site.service.licensed();
+        let features: Vec<&String> = features.keys().collect();
+        loop {
             let pause = self.random.between_us(1_000, 120_000);
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => return,
+                _ = stop.wait_for(|stop| *stop) => return false,
                 () = tokio::time::sleep(pause) => {}
             }
-            let Some(session) = self.session(&stop).await else { continue };
-            if !self.held.is_empty() && self.random.chance(50) {
+            if let Some(grace) = self.site.service.grace()
+                && self.random.below(400) == 0
+            {
+                self.vanish(grace);
+                return true;
+            }
+            let full = self.held.len() >= MOST_HELD;
+            if !self.held.is_empty() && (full || self.random.chance(50)) {
                 let place = self.random.below(self.held.len() as u64) as usize;
                 let handle = self.held.swap_remove(place);
-                self.check_in(session, handle, &stop).await;
+                self.ask(Kind::Checkin { handle }).await;
             } else {
-                self.check_out(session, &stop).await;
-            }
-        }
-    }
-
-    async fn session(&mut self, stop: &Watcher<bool>) -> Option<SessionId> {
-        if self.session.is_none() {
-            let command = Command::OpenSession { token: self.token, identity: self.identity.clone() };
-            if let Some(Outcome::SessionOpened { session }) =
-                self.ask(command, stop).await.map(|answer| answer.outcome)
-            {
-                self.session = Some(session);
-            }
-        }
-        self.session
-    }
-
-    async fn check_out(&mut self, session: SessionId, stop: &Watcher<bool>) {
-        let feature = if self.random.chance(70) { "f1" } else { "f2" };
-        let seats = Seats(1 + self.random.below(2) as u32);
-        let action = Action::Checkout { feature: feature.to_owned(), version: "1.0".to_owned(), seats };
-        match self.call(session, action, stop).await.map(|answer| answer.outcome) {
-            Some(Outcome::Granted { handle, .. }) => self.held.push(handle),
-            Some(Outcome::Denied(Denial::NoFreeSeats { .. } | Denial::MoreThanLicensed { .. })) | None => {}
-            Some(other) => self.judge.fail("a checkout is granted or there is no seat", format!("{other:?}")),
-        }
-    }
-
-    async fn check_in(&mut self, session: SessionId, handle: Handle, stop: &Watcher<bool>) {
-        let action = Action::Checkin { handle, owner: None };
-        match self.call(session, action, stop).await.map(|answer| answer.outcome) {
-            Some(Outcome::Returned { .. }) => self.judge.returned(handle),
-            None => self.judge.in_doubt(handle),
-            Some(other) => {
-                self.judge
-                    .fail("a seat that was granted can be returned", format!("handle {handle}: {other:?}"));
-            }
-        }
-    }
-
-    async fn call(&mut self, session: SessionId, action: Action, stop: &Watcher<bool>) -> Option<Answer> {
-        let request = RequestId(self.next);
-        self.next += 1;
-        let acknowledged = RequestId(request.0 - 1);
-        let call = Call { session, token: self.token, request, acknowledged, action };
-        let answer = self.ask(Command::Call(call.clone()), stop).await?;
-        // Now and then a late duplicate arrives: it must get the first answer.
-        if self.random.chance(10)
-            && let Some(again) = self.ask_again(Command::Call(call), stop).await
-            && again != answer
-        {
-            self.judge.fail("a repeated request gets its first answer", format!("{answer:?} then {again:?}"));
-        }
-        Some(answer)
-    }
-
-    /// Asks until the answer is definite, or the run ends.
-    async fn ask(&mut self, command: Command, stop: &Watcher<bool>) -> Option<Answer> {
-        // A session may have been opened by a try whose answer was lost.
-        let first_try = !matches!(command, Command::OpenSession { .. });
-        self.ask_until_definite(command, stop, first_try).await
-    }
-
-    /// Asks what has been answered before.
-    async fn ask_again(&mut self, command: Command, stop: &Watcher<bool>) -> Option<Answer> {
-        self.ask_until_definite(command, stop, false).await
-    }
-
-    async fn ask_until_definite(
-        &mut self,
-        command: Command,
-        stop: &Watcher<bool>,
-        mut first_try: bool,
-    ) -> Option<Answer> {
-        let horizon = self.judge.horizon();
-        while !*stop.borrow() {
-            if let Some(node) = self.master() {
-                match timeout(ANSWER_LIMIT, node.propose(command.clone())).await {
-                    Ok(Ok(answer)) => {
-                        self.judge.answered(
-                            &answer,
-                            horizon,
-                            first_try && !matches!(command, Command::OpenSession { .. }),
-                        );
-                        if let Some(session) = self.session {
-                            node.touch(session);
-                        }
-                        return Some(answer);
-                    }
-                    Ok(Err(ProposeError::NotMaster { .. } | ProposeError::Busy { .. })) => {}
-                    Ok(Err(_)) | Err(_) => first_try = false,
+                let feature = features[self.random.below(features.len() as u64) as usize].clone();
+                let seats = Seats(1 + self.random.below(2) as u32);
+                if let Told::Granted { handle, .. } = self.ask(Kind::Checkout { feature, seats }).await {
+                    self.held.push(handle);
                 }
             }
-            tokio::time::sleep(self.random.between_us(2_000, 30_000)).await;
         }
-        None
     }
 
-    fn master(&self) -> Option<licensing_raft::Node> {
-        [Role::Primary, Role::Secondary, Role::Tertiary]
-            .into_iter()
-            .filter_map(|role| self.network.node(role))
-            .find(|node| node.mastership().borrow().serving)
+    async fn ask(&mut self, kind: Kind) -> Told {
+        let asked = self.site.recorder.invoke(self.number, kind.clone());
+        let told = self.client.ask(&kind).await;
+        self.site.recorder.complete(asked, told.clone());
+        told
+    }
+
+    fn vanish(&self, grace: Duration) {
+        self.site.network.vanish(End::Client(self.number));
+        self.site.recorder.vanish(self.number, u64::try_from(grace.as_micros()).unwrap_or(u64::MAX));
     }
 }

@@ -1,17 +1,33 @@
-//! A triad in virtual time: real nodes on disks in memory, over a network in memory, under a clock that jumps from one
+//! Services in virtual time: real code on disks in memory, over a network in memory, under a clock that jumps from one
 //! event to the next. One seed decides everything, and the same seed gives the same run, step by step.
 //!
-//! A run has two phases. First the triad works under faults: crashes that lose what was not synced, partitions, lost
-//! disks, clients that resend. Then the faults end, and it must converge: one master, the one the rules name, and
-//! exactly the seats that were acknowledged.
+//! A run has two phases. First the service works under faults: crashes that lose what was not synced, servers that
+//! stand still, partitions, lost disks, wrong clocks, operators, clients that resend and clients that fall silent. Then
+//! the faults end, and it must converge: the right master, and exactly the seats that were acknowledged.
+//!
+//! [`Triad`] is the reference server; [`Service`] is what to implement for another one:
+//!
+//! | to put to the test | implement |
+//! |---|---|
+//! | a daemon around [`licensing_raft::Node`] | [`Service::start`] with [`Host::environment`], [`Host::disk`] and [`Host::gate`] |
+//! | something small without connections | [`Service::start`] with [`Host::keep`], [`Client::ask`] with [`Network::call`] |
 
 mod clients;
+mod dialing;
+mod duplicates;
 mod faults;
-mod judge;
-mod network;
-mod random;
-mod world;
+pub mod host;
+pub mod network;
+mod operator;
+pub mod random;
+pub mod run;
+pub mod service;
+pub mod triad;
 
-pub use faults::FaultCounts;
-pub use judge::Violation;
-pub use world::{Options, Report, run};
+pub use faults::seen;
+pub use host::Host;
+pub use network::{End, Network};
+pub use random::Stream;
+pub use run::{Options, Report, run};
+pub use service::{Client, Servers, Service, Shown, Site};
+pub use triad::Triad;

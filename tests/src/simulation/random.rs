@@ -6,11 +6,11 @@ use std::time::Duration;
 
 /// A stream of random numbers (SplitMix64; Steele, Lea, Flood, OOPSLA 2014). Clones draw from the same stream.
 #[derive(Clone)]
-pub(crate) struct Stream(Arc<Mutex<u64>>);
+pub struct Stream(Arc<Mutex<u64>>);
 
 impl Stream {
     /// The stream of `part` in the run with this seed.
-    pub(crate) fn new(seed: u64, part: &str) -> Stream {
+    pub fn new(seed: u64, part: &str) -> Stream {
         // FNV-1a, to give each part its own beginning.
         let name = part.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -19,7 +19,7 @@ impl Stream {
     }
 
     /// The next number.
-    pub(crate) fn next(&self) -> u64 {
+    pub fn next(&self) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = *state;
@@ -29,22 +29,22 @@ impl Stream {
     }
 
     /// A number below `limit`, which is not 0.
-    pub(crate) fn below(&self, limit: u64) -> u64 {
+    pub fn below(&self, limit: u64) -> u64 {
         self.next() % limit
     }
 
     /// Whether something that happens `percent` times in a hundred happens now.
-    pub(crate) fn chance(&self, percent: u64) -> bool {
+    pub fn chance(&self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// A time between two bounds, in microseconds.
-    pub(crate) fn between_us(&self, least: u64, most: u64) -> Duration {
+    pub fn between_us(&self, least: u64, most: u64) -> Duration {
         Duration::from_micros(least + self.below(most - least + 1))
     }
 
     /// Bytes.
-    pub(crate) fn bytes(&self) -> [u8; 32] {
+    pub fn bytes(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.next().to_le_bytes());

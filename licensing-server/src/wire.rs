@@ -1,0 +1,41 @@
+//! A connection as the port sees it: TCP, or the like in memory where a triad is simulated.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// Bytes both ways, which can be taken apart into one half for each.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    type Reading: AsyncRead + Send + Unpin;
+    type Writing: AsyncWrite + Send + Unpin;
+
+    /// Small messages are sent at once.
+    fn hurry(&self) {}
+
+    fn divide(self) -> (Self::Reading, Self::Writing);
+}
+
+impl Wire for TcpStream {
+    type Reading = OwnedReadHalf;
+    type Writing = OwnedWriteHalf;
+
+    fn hurry(&self) {
+        // A request is one small message; waiting to fill a segment would cost more than the request. A connection
+        // that refuses this works all the same.
+        let _ = self.set_nodelay(true);
+    }
+
+    fn divide(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.into_split()
+    }
+}
+
+#[cfg(feature = "testing")]
+impl Wire for tokio::io::DuplexStream {
+    type Reading = tokio::io::ReadHalf<tokio::io::DuplexStream>;
+    type Writing = tokio::io::WriteHalf<tokio::io::DuplexStream>;
+
+    fn divide(self) -> (Self::Reading, Self::Writing) {
+        tokio::io::split(self)
+    }
+}

@@ -1,0 +1,192 @@
+//! The catalogue of planted bugs: where each of them sits, and what must notice it. The bugs themselves are described
+//! in [`licensing_core::mutant`].
+//!
+//! The simulation is judged by most of them ([`hunt`]); some show only on a real disk or a real wire, and belong to the
+//! suites that look there. A bug that nothing notices is a claim that the tests do not make.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use licensing_core::mutant::{Mutant, plant};
+
+use crate::simulation::{Options, Triad, run};
+
+/// Who must notice a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticedBy {
+    /// The simulated triad: program `sim`, `tests/mutants.rs`.
+    Simulation,
+    /// The properties and tables of `licensing-core/tests`, and the clients' own tests: what one client at a time cannot
+    /// show.
+    Rules,
+    /// The recorded and replayed power cuts and the damaged files: `tests/store_*.rs`.
+    PowerCuts,
+    /// What hostile peers and clients try: `tests/hostile_*.rs`, `tests/bad_input.rs`.
+    HostileInput,
+    /// Real processes that are killed and stopped: `tests/process_*.rs`.
+    Processes,
+}
+
+/// A mutant, its place, and who must notice it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Which.
+    pub mutant: Mutant,
+    /// Where in the product it is planted.
+    pub place: &'static str,
+    /// Who must notice it.
+    pub noticed_by: NoticedBy,
+}
+
+/// A bug of systems like this one that has no place in this one.
+#[derive(Debug, Clone, Copy)]
+pub struct Absent {
+    /// The number that is left out among the mutants.
+    pub number: u8,
+    /// The bug.
+    pub bug: &'static str,
+    /// Why nobody could make it here by mistake.
+    pub why: &'static str,
+}
+
+const fn entry(mutant: Mutant, place: &'static str, noticed_by: NoticedBy) -> Entry {
+    Entry { mutant, place, noticed_by }
+}
+
+use NoticedBy::{HostileInput, PowerCuts, Processes, Rules, Simulation};
+
+/// All mutants, in the order of their numbers.
+pub const CATALOGUE: &[Entry] = &[
+    entry(Mutant::AckBeforeSync, "raft/store/log.rs", Simulation),
+    entry(Mutant::VoteNotSynced, "raft/store/memory.rs, disk.rs", PowerCuts),
+    entry(Mutant::TruncationNotStored, "raft/store/memory.rs, disk.rs", PowerCuts),
+    entry(Mutant::PurgeNotStored, "raft/store/memory.rs, disk.rs", Simulation),
+    entry(Mutant::SnapshotNotSynced, "raft/store/memory.rs, shelf.rs", Simulation),
+    entry(Mutant::NoDedup, "core/session.rs", Simulation),
+    entry(Mutant::DedupIgnoresNumber, "core/session.rs", Rules),
+    entry(Mutant::WindowTooSmall, "core/session.rs", Rules),
+    entry(Mutant::SnapshotWithoutAnswers, "core/encode.rs", Simulation),
+    entry(Mutant::InstallKeepsAnswers, "core/mutant.rs, from raft/machine.rs", Simulation),
+    entry(Mutant::SnapshotDropsCheckout, "core/encode.rs", Simulation),
+    entry(Mutant::InstallMerges, "core/mutant.rs, from raft/machine.rs", Simulation),
+    entry(Mutant::IndexAheadOfState, "raft/machine.rs", Simulation),
+    entry(Mutant::StateAheadOfIndex, "raft/machine.rs, core/state.rs", Simulation),
+    entry(Mutant::OwnClock, "raft/machine.rs", Simulation),
+    entry(Mutant::OneSeatMore, "core/pool.rs", Simulation),
+    entry(Mutant::CheckinForgotten, "core/state.rs", Simulation),
+    entry(Mutant::AnswersShifted, "raft/machine.rs", Simulation),
+    entry(Mutant::LocalRead, "raft/node.rs", Simulation),
+    entry(Mutant::AnswerOnTimeout, "raft/propose.rs", Simulation),
+    entry(Mutant::LeaderRestored, "raft/node.rs", Simulation),
+    entry(Mutant::TertiaryServes, "raft/mastership.rs", Simulation),
+    entry(Mutant::BlindHandover, "raft/pin.rs", Simulation),
+    entry(Mutant::SharedToken, "client/client.rs", Simulation),
+    entry(Mutant::OldSignsOfLife, "raft/expiry.rs", Simulation),
+    entry(Mutant::SnapshotNotChecked, "raft/store/shelf.rs", PowerCuts),
+    entry(Mutant::PeerNotChecked, "raft/peer/checks.rs", HostileInput),
+    entry(Mutant::QueueWithoutLimit, "raft/propose.rs", HostileInput),
+    entry(Mutant::FrameWithoutLimit, "raft/peer/frame.rs, client/framing.rs", HostileInput),
+    entry(Mutant::FlushIsEnough, "raft/store/disk.rs", PowerCuts),
+    entry(Mutant::FailbackFlaps, "raft/pin.rs", Simulation),
+    entry(Mutant::CommitAheadOfLog, "raft/store/memory.rs, disk.rs", Simulation),
+    entry(Mutant::PublishedMastership, "raft/mastership.rs", Processes),
+    entry(Mutant::LateConfirmation, "raft/peer/network.rs", Processes),
+    entry(Mutant::LeaseIgnored, "raft/mastership.rs", Simulation),
+    entry(Mutant::EmptyDiskVotes, "raft/desk.rs", Simulation),
+    entry(Mutant::VotesTooSoon, "raft/desk.rs", Simulation),
+    entry(Mutant::RetryRenumbered, "client/session/send.rs", Simulation),
+    entry(Mutant::AcknowledgedTooEarly, "client/session/send.rs", Rules),
+];
+
+/// What is not among them, and why.
+pub const ABSENT: &[Absent] = &[
+    Absent {
+        number: 17,
+        bug: "the leader looks whether there is a seat and then proposes to take it",
+        why: "nothing outside of `apply` decides about seats: a proposal carries the question, never the answer",
+    },
+    Absent {
+        number: 25,
+        bug: "the number of seats is read from a local file while an entry is applied",
+        why: "the license text is itself an entry, and core/clippy.toml bans files in the crate that applies",
+    },
+    Absent {
+        number: 26,
+        bug: "a sign of life counts from the time on the client's clock",
+        why: "a heartbeat has no time in it: the master notes when it came, on its own monotonic clock",
+    },
+];
+
+/// A mutant that was noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catch {
+    /// The seed that did it.
+    pub seed: u64,
+    /// How many it took.
+    pub seeds: u64,
+    /// The first claim that was found untrue, and what was found.
+    pub found: String,
+}
+
+/// Plants a mutant (or none), simulates one seed after the other until one of them notices, and takes it out again. It
+/// is planted for the whole process: nothing else may be simulated meanwhile.
+pub fn hunt(mutant: Option<Mutant>, seeds: Range<u64>) -> Option<Catch> {
+    plant(mutant);
+    let first = seeds.start;
+    let caught = seeds.into_iter().find_map(|seed| {
+        let found = first_violation(seed)?;
+        Some(Catch { seed, seeds: seed - first + 1, found })
+    });
+    plant(None);
+    caught
+}
+
+/// What is untrue in the run of a seed. A panic is a violation too: no disk and no network may make a server panic.
+fn first_violation(seed: u64) -> Option<String> {
+    let judged = catch_unwind(AssertUnwindSafe(|| run(Triad::default(), &Options::of(seed)).violations));
+    match judged {
+        Ok(violations) => violations.first().map(ToString::to_string),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            Some(format!("a panic: {text}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_is_in_the_catalogue_once_and_every_missing_number_has_its_reason() {
+        let listed: Vec<Mutant> = CATALOGUE.iter().map(|entry| entry.mutant).collect();
+        assert_eq!(listed, Mutant::ALL);
+        let last = Mutant::ALL.last().map_or(0, |mutant| mutant.number());
+        let missing: Vec<u8> = (1..=last)
+            .filter(|number| !Mutant::ALL.iter().any(|mutant| mutant.number() == *number))
+            .collect();
+        let absent: Vec<u8> = ABSENT.iter().map(|absent| absent.number).collect();
+        assert_eq!(absent, missing);
+    }
+
+    /// A switch that was lost in a change would make its mutant a bug that nobody can plant.
+    #[test]
+    fn every_mutant_sits_where_the_catalogue_says() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for Entry { mutant, place, .. } in CATALOGUE {
+            let mut folder = "";
+            for file in place.split([',', ' ']).filter(|word| word.ends_with(".rs")) {
+                let (parent, name) = file.rsplit_once('/').unwrap_or((folder, file));
+                folder = parent;
+                let (layer, rest) = parent.split_once('/').unwrap_or((parent, ""));
+                let path = root.join(format!("licensing-{layer}/src")).join(rest).join(name);
+                let text = std::fs::read_to_string(&path)
+                    .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                let switched =
+                    text.contains(&format!("Mutant::{mutant:?}")) || text.contains("mutant::after_install");
+                assert!(switched, "no {mutant:?} in {}", path.display());
+            }
+        }
+    }
+}

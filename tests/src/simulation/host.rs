@@ -1,0 +1,237 @@
+//! The machine a simulated server runs on: its disk and its clocks outlive the server, its tasks do not.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use licensing_core::id::{Role, Timestamp};
+use licensing_raft::ServerAddress;
+use licensing_raft::environment::{Clock, Dialer, Dialing, Environment, Randomness, Stream as PeerStream};
+use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::network::{End, Network};
+use super::random::Stream;
+
+/// Ports of the simulated servers are this and their number.
+pub const FIRST_PORT: u16 = 2000;
+
+/// Where one server runs. Clones are the same machine.
+#[derive(Clone)]
+pub struct Host {
+    role: Role,
+    seed: u64,
+    network: Network,
+    disk: MemoryDisk,
+    habits: Arc<Habits>,
+    clock: Arc<HostClock>,
+    gate: Gate,
+    tasks: Arc<Mutex<Vec<AbortHandle>>>,
+    kept: Arc<Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    lives: Arc<AtomicU64>,
+    trouble: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Host {
+    pub(crate) fn new(
+        seed: u64,
+        role: Role,
+        network: Network,
+        moments: mpsc::UnboundedSender<(Role, DiskMoment)>,
+    ) -> Host {
+        let habits = Arc::new(Habits {
+            role,
+            random: Stream::new(seed, &format!("disk of the {role}")),
+            broken: Mutex::new(false),
+            moments,
+        });
+        Host {
+            role,
+            seed,
+            network,
+            disk: MemoryDisk::new(habits.clone()),
+            habits,
+            clock: Arc::new(HostClock::new()),
+            gate: Gate::new(tracing::error_span!("at", server = %role)),
+            tasks: Arc::default(),
+            kept: Arc::default(),
+            lives: Arc::default(),
+            trouble: Arc::default(),
+        }
+    }
+
+    /// Whose machine it is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The way to everybody else.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// A disk for [`licensing_raft::Node::start_simulated`].
+    pub fn disk(&self) -> &MemoryDisk {
+        &self.disk
+    }
+
+    /// What holds the server up when its machine stands still.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The disk of a service that keeps something simple: what is in it is durable as soon as it is changed, and is
+    /// found again after a crash.
+    pub fn keep<T: Default + Send + 'static>(&self) -> Arc<Mutex<T>> {
+        let mut kept = lock(&self.kept);
+        let made = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Mutex::new(T::default())));
+        made.clone().downcast().expect("entered under its own type")
+    }
+
+    /// Starts a task of the server: it stands still with the machine and dies with the server.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(self.gate.clone().behind(future));
+        let mut tasks = lock(&self.tasks);
+        if tasks.len() == tasks.capacity() {
+            tasks.retain(|task| !task.is_finished());
+        }
+        tasks.push(task.abort_handle());
+    }
+
+    /// What a node takes from the world; ask anew for each life of the server.
+    pub fn environment(&self) -> Environment {
+        let life = self.lives.fetch_add(1, Ordering::SeqCst);
+        let random = Stream::new(self.seed, &format!("life {life} of the {}", self.role));
+        Environment {
+            clock: self.clock.clone(),
+            randomness: Arc::new(Seeded(random)),
+            dialer: Arc::new(PeerDialer { from: self.role, network: self.network.clone() }),
+        }
+    }
+
+    /// Locked by whoever takes the server down, so that troubles come one at a time.
+    pub(crate) fn trouble(&self) -> &tokio::sync::Mutex<()> {
+        &self.trouble
+    }
+
+    /// Ends all tasks where they stand.
+    pub(crate) async fn end_tasks(&self) {
+        loop {
+            let tasks = std::mem::take(&mut *lock(&self.tasks));
+            if tasks.is_empty() {
+                return;
+            }
+            tasks.iter().for_each(AbortHandle::abort);
+            for task in tasks {
+                while !task.is_finished() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+    }
+
+    /// The disk is replaced by an empty one.
+    pub(crate) fn wipe(&self) {
+        self.disk.wipe();
+        lock(&self.kept).clear();
+    }
+
+    /// Whether every write fails.
+    pub(crate) fn break_disk(&self, broken: bool) {
+        *lock(&self.habits.broken) = broken;
+    }
+
+    pub(crate) fn clock(&self) -> &HostClock {
+        &self.clock
+    }
+}
+
+/// The wall clock of a host: starts at the same moment as those of the others, jumps and drifts when told to.
+pub(crate) struct HostClock {
+    begun: Instant,
+    offset_ms: AtomicI64,
+    /// Milliseconds gained in a second.
+    drift: AtomicI64,
+}
+
+impl HostClock {
+    fn new() -> HostClock {
+        HostClock { begun: Instant::now(), offset_ms: AtomicI64::new(0), drift: AtomicI64::new(0) }
+    }
+
+    pub(crate) fn jump(&self, offset_ms: i64) {
+        self.offset_ms.store(offset_ms, Ordering::SeqCst);
+    }
+
+    pub(crate) fn drift(&self, ms_in_a_second: i64) {
+        self.drift.store(ms_in_a_second, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HostClock {
+    fn now(&self) -> Timestamp {
+        /// 2026-01-01.
+        const START_MS: i64 = 1_767_225_600_000;
+        let elapsed = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let drifted = elapsed / 1000 * self.drift.load(Ordering::SeqCst);
+        let now = START_MS + elapsed + drifted + self.offset_ms.load(Ordering::SeqCst);
+        Timestamp(now.unsigned_abs())
+    }
+}
+
+struct Seeded(Stream);
+
+impl Randomness for Seeded {
+    fn bytes(&self) -> io::Result<[u8; 32]> {
+        Ok(self.0.bytes())
+    }
+}
+
+struct Habits {
+    role: Role,
+    random: Stream,
+    broken: Mutex<bool>,
+    moments: mpsc::UnboundedSender<(Role, DiskMoment)>,
+}
+
+impl DiskHabits for Habits {
+    fn sync_time(&self) -> Duration {
+        // Disks of virtual machines stall now and then.
+        let most = if self.random.chance(1) { 120_000 } else { 400 };
+        self.random.between_us(80, most)
+    }
+
+    fn failure(&self) -> Option<io::Error> {
+        lock(&self.broken).then(|| io::Error::from(io::ErrorKind::StorageFull))
+    }
+
+    fn notice(&self, moment: DiskMoment) {
+        // Nobody waits for trouble when the run is over.
+        let _ = self.moments.send((self.role, moment));
+    }
+}
+
+struct PeerDialer {
+    from: Role,
+    network: Network,
+}
+
+impl Dialer for PeerDialer {
+    fn dial(&self, address: &ServerAddress) -> Dialing {
+        let (from, network) = (End::Server(self.from), self.network.clone());
+        let to = Role::from_number(u64::from(address.port.saturating_sub(FIRST_PORT)));
+        Box::pin(async move {
+            let to = to.ok_or(io::ErrorKind::ConnectionRefused)?;
+            Ok(Box::new(network.connect(from, to).await?) as Box<dyn PeerStream>)
+        })
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,237 @@
+//! What is put to the test: a service of three servers that lends seats, and its clients.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use licensing_core::id::{LogIndex, Role, Seats, SessionId};
+use licensing_raft::watch::Watched;
+
+use super::host::Host;
+use super::network::Network;
+use super::random::Stream;
+use crate::history::{Count, Held, Kind, Recorder, Told};
+use crate::oracle::Violation;
+
+/// A service of three servers, as the harness runs it. Implement it for your daemon and hand it to
+/// [`run`](super::run).
+pub trait Service: Send + Sync + Sized + 'static {
+    /// A running server.
+    type Server: Clone + Send + Sync + 'static;
+    /// A client of it.
+    type Client: Client;
+
+    /// Seats of each feature it lends.
+    fn licensed(&self) -> BTreeMap<String, Seats>;
+
+    /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
+    /// themselves), so that it stands still and dies with its host.
+    fn start(&self, host: &Host) -> impl Future<Output = Self::Server> + Send;
+
+    /// Power is lost: nothing is said, nothing is written. The host ends what was started with [`Host::spawn`].
+    fn crash(&self, server: &Self::Server) -> impl Future<Output = ()> + Send {
+        let _ = server;
+        std::future::ready(())
+    }
+
+    /// A planned stop, as an administrator asks for it.
+    fn stop(&self, server: &Self::Server) -> impl Future<Output = ()> + Send {
+        self.crash(server)
+    }
+
+    /// A new client. May wait until it is served; [`None`] when it gave up.
+    fn client(&self, site: &Site<Self>, number: u32) -> impl Future<Output = Option<Self::Client>> + Send;
+
+    /// How long a client that has fallen silent keeps its seats; [`None`]: for ever.
+    fn grace(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether answers carry the index of a log that decides them. If not, histories are judged by what clients could
+    /// see, which takes longer and notices less.
+    fn is_witnessed(&self) -> bool {
+        true
+    }
+
+    /// The state a server holds, if it can show it. Is asked of servers that stand still too.
+    fn show(&self, server: &Self::Server) -> Option<Shown> {
+        let _ = server;
+        None
+    }
+
+    /// Which of these serves, if any.
+    fn master(&self, servers: &Servers<Self>) -> Option<Role> {
+        let _ = servers;
+        None
+    }
+
+    /// Whether every server can do without one other at this moment, so that a disk may be lost.
+    fn can_spare_one(&self, servers: &Servers<Self>) -> bool {
+        let _ = servers;
+        false
+    }
+
+    /// Why a server has stopped by itself, if it has.
+    fn failure(&self, server: &Self::Server) -> Option<String> {
+        let _ = server;
+        None
+    }
+
+    /// Whether a healed service is what it should be: the right master serves, all servers are level. Otherwise what is
+    /// missing.
+    fn settled(&self, servers: &Servers<Self>) -> Result<(), String> {
+        let _ = servers;
+        Ok(())
+    }
+
+    /// Claims of the service's own, looked at again and again during a run.
+    fn look(&self, site: &Site<Self>) {
+        let _ = site;
+    }
+
+    /// Whatever else should happen during the faults (operators, for instance), until [`Site::stop`] says `true`.
+    fn attend(&self, site: Arc<Site<Self>>) -> impl Future<Output = ()> + Send {
+        let _ = site;
+        std::future::ready(())
+    }
+
+    /// Undoes what [`Service::attend`] has done, before the healed service must settle.
+    fn heal(&self, site: &Site<Self>) -> impl Future<Output = ()> + Send {
+        let _ = site;
+        std::future::ready(())
+    }
+}
+
+/// One client of a service. It asks one thing at a time.
+pub trait Client: Send + 'static {
+    /// Its session, where there are sessions.
+    fn session(&self) -> Option<SessionId> {
+        None
+    }
+
+    /// Asks and says what it was told. Whoever gives up says [`Told::Unknown`].
+    fn ask(&mut self, kind: &Kind) -> impl Future<Output = Told> + Send;
+}
+
+/// The three servers, where they run.
+pub type Servers<S> = [Option<<S as Service>::Server>; 3];
+
+/// A state that a server holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What it had applied.
+    pub applied: LogIndex,
+    /// Seats of each feature.
+    pub features: BTreeMap<String, Count>,
+    /// The checkouts.
+    pub held: Vec<Held>,
+}
+
+/// Where a run happens.
+pub struct Site<S: Service> {
+    /// The service.
+    pub service: Arc<S>,
+    /// Decides everything.
+    pub seed: u64,
+    /// Who hears whom.
+    pub network: Network,
+    /// What clients were told.
+    pub recorder: Recorder,
+    /// Becomes `true` when the clients should stop.
+    pub stop: Watched<bool>,
+    pub(crate) hosts: [Host; 3],
+    servers: Mutex<Servers<S>>,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    violations: Mutex<Vec<Violation>>,
+}
+
+impl<S: Service> Site<S> {
+    pub(crate) fn new(
+        service: Arc<S>,
+        seed: u64,
+        network: Network,
+        recorder: Recorder,
+        hosts: [Host; 3],
+    ) -> Site<S> {
+        Site {
+            service,
+            seed,
+            network,
+            recorder,
+            stop: Watched::new(false),
+            hosts,
+            servers: Mutex::new([const { None }; 3]),
+            counts: Mutex::default(),
+            violations: Mutex::default(),
+        }
+    }
+
+    /// Random numbers for one purpose.
+    pub fn random(&self, purpose: &str) -> Stream {
+        Stream::new(self.seed, purpose)
+    }
+
+    /// The machine of a server.
+    pub fn host(&self, role: Role) -> &Host {
+        &self.hosts[role.place()]
+    }
+
+    /// The servers that run, standing still or not.
+    pub fn servers(&self) -> Servers<S> {
+        lock(&self.servers).clone()
+    }
+
+    /// A server, if it runs and does not stand still.
+    pub fn awake(&self, role: Role) -> Option<S::Server> {
+        let server = lock(&self.servers)[role.place()].clone();
+        server.filter(|_| !self.host(role).gate().is_closed())
+    }
+
+    fn set_server(&self, role: Role, server: Option<S::Server>) {
+        lock(&self.servers)[role.place()] = server;
+    }
+
+    /// Starts a server on what its host keeps.
+    pub(crate) async fn start(&self, role: Role) {
+        let server = self.service.start(self.host(role)).await;
+        self.set_server(role, Some(server));
+    }
+
+    /// The server dies; what it had not synced is gone.
+    pub(crate) async fn crash(&self, role: Role) {
+        let Some(server) = self.servers()[role.place()].clone() else { return };
+        self.set_server(role, None);
+        self.network.refuse(role);
+        self.service.crash(&server).await;
+        self.host(role).end_tasks().await;
+        self.host(role).gate().open();
+    }
+
+    /// Counts something that happened; a run set in which something needed never happened proves nothing.
+    pub fn count(&self, what: &'static str) {
+        tracing::info!(at_us = self.recorder.now_us(), "{what}");
+        *lock(&self.counts).entry(what).or_default() += 1;
+    }
+
+    /// What has been counted.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.counts).clone()
+    }
+
+    /// A claim is not true.
+    pub fn fail(&self, claim: &'static str, detail: impl ToString) {
+        let mut violations = lock(&self.violations);
+        // The first ones matter.
+        if violations.iter().filter(|violation| violation.claim == claim).count() < 3 {
+            violations.push(Violation { claim, detail: detail.to_string() });
+        }
+    }
+
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        lock(&self.violations).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

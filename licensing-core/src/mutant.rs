@@ -116,8 +116,6 @@ mutants! {
     LeaseIgnored = 38 "lease-ignored",
     /// A server whose disk was emptied votes before it has caught up.
     EmptyDiskVotes = 39 "empty-disk-votes",
-    /// A restarted server votes at once, although the lease it granted may still run.
-    VotesTooSoon = 40 "votes-too-soon",
     /// A client sends a request again under a new number.
     RetryRenumbered = 41 "retry-renumbered",
     /// A client acknowledges requests whose answer it has not got.

@@ -68,7 +68,7 @@ fn describe(standing: &Standing) -> String {
 
 fn unborn(inner: &Inner) {
     let heard = inner.config.role.others().map(|role| inner.survey.fresh(role));
-    if let Some(elder) = heard.iter().flatten().find(|heard| heard.report.has_history) {
+    if let Some(elder) = heard.iter().flatten().find(|heard| heard.report.has_history()) {
         // A failed write has stopped the node.
         let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
         return;
@@ -99,7 +99,7 @@ async fn founding(inner: &Inner, triad_id: TriadId) {
             Ok(PeerReply::Found) => agreed += 1,
             Ok(PeerReply::Refused(why)) if !inner.has_history() => {
                 tracing::warn!("the {role} does not agree to found the triad: {why}");
-                let elder = inner.survey.fresh(role).filter(|heard| heard.report.has_history);
+                let elder = inner.survey.fresh(role).filter(|heard| heard.report.has_history());
                 if let Some(elder) = elder {
                     let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
                     return;
@@ -117,6 +117,11 @@ async fn founding(inner: &Inner, triad_id: TriadId) {
     // An error here means that it was initialized before a crash: what we want.
     if let Err(error) = inner.raft.initialize(members).await {
         tracing::debug!("already initialized: {error}");
+    }
+    // A member without the first entry would wait for a leader that nobody can become. openraft answers before the entry
+    // is on the disk.
+    if let Err(error) = inner.log.settle().await {
+        return inner.fail(format!("cannot found the triad: {error}"));
     }
     let _ = change(inner, Standing::Member { triad_id });
 }

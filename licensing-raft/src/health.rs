@@ -22,6 +22,9 @@ pub struct ServerHealth {
     pub applied_index: Option<LogIndex>,
     /// How many entries it is behind the newest anybody has.
     pub log_lag: Option<u64>,
+    /// Whether it is a full member, which votes: not before the triad is founded, nor while it catches up after the loss
+    /// of its log. `false` when it was never heard.
+    pub member: bool,
     /// What an administrator should know about it.
     pub remark: Option<String>,
 }
@@ -38,7 +41,8 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
         let remarks = [standing_remark(&own.standing), clock_remark(-median_offset_ms)];
         let remark = joined(remarks.into_iter().flatten());
         let applied_index = own.applied_index;
-        return ServerHealth { role, up: true, version, applied_index, log_lag: lag(applied_index), remark };
+        let (member, log_lag) = (own.standing.may_vote(), lag(applied_index));
+        return ServerHealth { role, up: true, version, applied_index, log_lag, member, remark };
     }
     let trouble = inner.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(heard) = inner.survey.of(role) else {
@@ -49,6 +53,7 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
             version,
             applied_index: None,
             log_lag: None,
+            member: false,
             remark: trouble,
         };
     };
@@ -65,6 +70,7 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
         version: report.software_version,
         applied_index: report.applied_index,
         log_lag: lag(report.applied_index),
+        member: report.standing.may_vote(),
         remark,
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) signs_of_life: SignsOfLife,
     pub(crate) mastership: Watched<Mastership>,
     pub(crate) started: Instant,
-    log: LogStore,
+    pub(crate) log: LogStore,
     boot: [u8; 16],
     introduction: Introduction,
     pub(crate) troubles: [Arc<Mutex<Option<String>>>; 3],
@@ -526,10 +526,10 @@ impl Inner {
         HandoverGuard(self)
     }
 
+    /// Whether this server may hold something that was decided. A vote alone is none: where two servers have no entry,
+    /// nothing was ever decided, and a founder that loses its disk before the first decision may found again.
     pub(crate) fn has_history(&self) -> bool {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        metrics.last_log_index.is_some() || metrics.current_term > 0
+        self.raft.metrics().borrow_watched().last_log_index.is_some()
     }
 
     pub(crate) fn readmit(&self, boot: [u8; 16]) {
@@ -566,7 +566,6 @@ impl Inner {
             role: self.config.role,
             boot: self.boot,
             standing: self.standing.read(),
-            has_history: metrics.last_log_index.is_some() || metrics.current_term > 0,
             leads: metrics.state == ServerState::Leader,
             last_log_index: metrics.last_log_index.map(LogIndex),
             applied_index: metrics.last_applied.map(|id| LogIndex(id.index)),

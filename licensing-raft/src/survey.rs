@@ -181,7 +181,6 @@ mod tests {
             role,
             boot: [0; 16],
             standing: Standing::Unborn,
-            has_history: false,
             leads: false,
             last_log_index: None,
             applied_index: None,

@@ -106,6 +106,7 @@ impl Cluster {
 
     /// Starts a server with a configuration of its own.
     pub async fn start_with(&self, config: NodeConfig) {
+        crate::mutants::plant_as_told();
         let role = config.role;
         let dialer = Arc::new(MemoryDialer { from: role, net: self.net.clone() });
         let environment = Environment { dialer, ..Environment::default() };

@@ -46,7 +46,7 @@ pub struct About {
     pub licensed: BTreeMap<String, Seats>,
 }
 
-/// One request of one client. A client asks one thing at a time.
+/// One request of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// Whose, by a number of the test's own.

@@ -23,8 +23,10 @@ pub enum NoticedBy {
     PowerCuts,
     /// What hostile peers and clients try: `tests/hostile_*.rs`, `tests/bad_input.rs`.
     HostileInput,
-    /// Real processes that are killed and stopped: `tests/process_*.rs`.
-    Processes,
+    /// Scenarios played step by step: `tests/directed.rs`, and the unit tests beside the code.
+    Directed,
+    /// Nodes on real disks over a network that is cut: `tests/mastership.rs`, `tests/membership.rs`.
+    Cluster,
 }
 
 /// A mutant, its place, and who must notice it.
@@ -53,12 +55,12 @@ const fn entry(mutant: Mutant, place: &'static str, noticed_by: NoticedBy) -> En
     Entry { mutant, place, noticed_by }
 }
 
-use NoticedBy::{HostileInput, PowerCuts, Processes, Rules, Simulation};
+use NoticedBy::{Cluster, Directed, HostileInput, PowerCuts, Rules, Simulation};
 
 /// All mutants, in the order of their numbers.
 pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::AckBeforeSync, "raft/store/log.rs", Simulation),
-    entry(Mutant::VoteNotSynced, "raft/store/memory.rs, disk.rs", PowerCuts),
+    entry(Mutant::VoteNotSynced, "raft/store/memory.rs, disk.rs", Simulation),
     entry(Mutant::TruncationNotStored, "raft/store/memory.rs, disk.rs", PowerCuts),
     entry(Mutant::PurgeNotStored, "raft/store/memory.rs, disk.rs", Simulation),
     entry(Mutant::SnapshotNotSynced, "raft/store/memory.rs, shelf.rs", Simulation),
@@ -70,7 +72,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::SnapshotDropsCheckout, "core/encode.rs", Simulation),
     entry(Mutant::InstallMerges, "core/mutant.rs, from raft/machine.rs", Simulation),
     entry(Mutant::IndexAheadOfState, "raft/machine.rs", Simulation),
-    entry(Mutant::StateAheadOfIndex, "raft/machine.rs, core/state.rs", Simulation),
+    entry(Mutant::StateAheadOfIndex, "raft/machine.rs, core/state.rs", Rules),
     entry(Mutant::OwnClock, "raft/machine.rs", Simulation),
     entry(Mutant::OneSeatMore, "core/pool.rs", Simulation),
     entry(Mutant::CheckinForgotten, "core/state.rs", Simulation),
@@ -79,21 +81,20 @@ pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::AnswerOnTimeout, "raft/propose.rs", Simulation),
     entry(Mutant::LeaderRestored, "raft/node.rs", Simulation),
     entry(Mutant::TertiaryServes, "raft/mastership.rs", Simulation),
-    entry(Mutant::BlindHandover, "raft/pin.rs", Simulation),
+    entry(Mutant::BlindHandover, "raft/pin.rs", Directed),
     entry(Mutant::SharedToken, "client/client.rs", Simulation),
     entry(Mutant::OldSignsOfLife, "raft/expiry.rs", Simulation),
     entry(Mutant::SnapshotNotChecked, "raft/store/shelf.rs", PowerCuts),
     entry(Mutant::PeerNotChecked, "raft/peer/checks.rs", HostileInput),
-    entry(Mutant::QueueWithoutLimit, "raft/propose.rs", HostileInput),
+    entry(Mutant::QueueWithoutLimit, "raft/propose.rs", Simulation),
     entry(Mutant::FrameWithoutLimit, "raft/peer/frame.rs, client/framing.rs", HostileInput),
     entry(Mutant::FlushIsEnough, "raft/store/disk.rs", PowerCuts),
-    entry(Mutant::FailbackFlaps, "raft/pin.rs", Simulation),
+    entry(Mutant::FailbackFlaps, "raft/pin.rs", Directed),
     entry(Mutant::CommitAheadOfLog, "raft/store/memory.rs, disk.rs", Simulation),
-    entry(Mutant::PublishedMastership, "raft/mastership.rs", Processes),
-    entry(Mutant::LateConfirmation, "raft/peer/network.rs", Processes),
+    entry(Mutant::PublishedMastership, "raft/mastership.rs", Simulation),
+    entry(Mutant::LateConfirmation, "raft/peer/network.rs", Directed),
     entry(Mutant::LeaseIgnored, "raft/mastership.rs", Simulation),
-    entry(Mutant::EmptyDiskVotes, "raft/desk.rs", Simulation),
-    entry(Mutant::VotesTooSoon, "raft/desk.rs", Simulation),
+    entry(Mutant::EmptyDiskVotes, "raft/desk.rs", Cluster),
     entry(Mutant::RetryRenumbered, "client/session/send.rs", Simulation),
     entry(Mutant::AcknowledgedTooEarly, "client/session/send.rs", Rules),
 ];
@@ -115,7 +116,28 @@ pub const ABSENT: &[Absent] = &[
         bug: "a sign of life counts from the time on the client's clock",
         why: "a heartbeat has no time in it: the master notes when it came, on its own monotonic clock",
     },
+    Absent {
+        number: 40,
+        bug: "a restarted server votes at once, although the lease it granted may still run",
+        why: "planted, it changes nothing: whoever could ask for the vote waits for a lease since the last sign of a \
+              leader or since its own start, and a transfer is asked for by the leader itself",
+    },
 ];
+
+/// Plants the mutant that the environment names in [`MUTANT_VARIABLE`], so that any suite can be tried against it:
+/// `LICENSING_MUTANT=M39 cargo test -p licensing-tests --test membership`.
+///
+/// # Panics
+///
+/// When it names something else.
+pub fn plant_as_told() {
+    if let Ok(name) = std::env::var(MUTANT_VARIABLE) {
+        plant(Some(name.parse().unwrap_or_else(|error| panic!("{MUTANT_VARIABLE}: {error}"))));
+    }
+}
+
+/// See [`plant_as_told`].
+pub const MUTANT_VARIABLE: &str = "LICENSING_MUTANT";
 
 /// A mutant that was noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]

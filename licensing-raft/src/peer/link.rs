@@ -50,10 +50,13 @@ pub(crate) enum LinkError {
     Lost { role: Role, why: String },
 }
 
+/// The way back to whoever asked.
+pub(crate) type ReplySender = oneshot::Sender<Result<PeerReply, LinkError>>;
+
 struct Outgoing {
     request: PeerRequest,
     deadline: Instant,
-    reply: oneshot::Sender<Result<PeerReply, LinkError>>,
+    reply: ReplySender,
 }
 
 /// A lane to a peer; clones share it.
@@ -69,6 +72,19 @@ impl Link {
         let role = route.target;
         tasks.spawn(async move { LinkTask { route, lane, requests, last_failure: None }.run().await });
         Link { role, queue }
+    }
+
+    /// A lane whose far end is the test: it gets the way to answer each request.
+    #[cfg(test)]
+    pub(crate) fn scripted(role: Role) -> (Link, mpsc::UnboundedReceiver<ReplySender>) {
+        let (queue, mut requests) = mpsc::channel::<Outgoing>(QUEUE);
+        let (asking, asked) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(outgoing) = requests.recv().await {
+                let _ = asking.send(outgoing.reply);
+            }
+        });
+        (Link { role, queue }, asked)
     }
 
     /// Sends a request and waits for its reply, at most `ttl`.
@@ -92,7 +108,7 @@ type Connection = Proven<Box<dyn Stream>>;
 
 struct Waiting {
     deadline: Instant,
-    reply: oneshot::Sender<Result<PeerReply, LinkError>>,
+    reply: ReplySender,
 }
 
 impl LinkTask {

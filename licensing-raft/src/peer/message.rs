@@ -81,8 +81,6 @@ pub(crate) struct Report {
     /// Differs after every start.
     pub(crate) boot: [u8; 16],
     pub(crate) standing: Standing,
-    /// Whether its raft log or vote holds anything.
-    pub(crate) has_history: bool,
     /// Whether it leads as far as it knows.
     pub(crate) leads: bool,
     pub(crate) last_log_index: Option<LogIndex>,
@@ -95,4 +93,11 @@ pub(crate) struct Report {
     pub(crate) license_fingerprint: String,
     /// Boots of peers that may take entries from this leader although they hold less than they once acknowledged.
     pub(crate) readmitted: Vec<[u8; 16]>,
+}
+
+impl Report {
+    /// Whether it may hold something that was decided.
+    pub(crate) fn has_history(&self) -> bool {
+        self.last_log_index.is_some()
+    }
 }

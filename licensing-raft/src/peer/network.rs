@@ -300,3 +300,70 @@ fn streaming(error: RPCError<Types>) -> StreamingError<Types> {
         RPCError::RemoteError(error) => StreamingError::Network(NetworkError::new(&error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use openraft::vote::RaftLeaderId;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_millis(150);
+    const PATIENCE: Duration = Duration::from_millis(15);
+
+    fn empty_append() -> AppendRequest {
+        let leader = <openraft::alias::LeaderIdOf<Types> as RaftLeaderId>::new(3, 1);
+        let log_id = LogId::new(leader.to_committed(), 7);
+        AppendRequest {
+            vote: Vote { leader_id: leader, committed: true },
+            prev_log_id: Some(log_id),
+            leader_commit: Some(log_id),
+            entries: vec![],
+        }
+    }
+
+    /// openraft stamps an append when it is taken, and takes the answer to an old one for the answer to it.
+    #[tokio::test(start_paused = true)]
+    async fn no_append_is_taken_while_an_old_one_waits_for_its_answer() {
+        let (link, mut asked) = Link::scripted(Role::Secondary);
+        let (feeding, input) = mpsc::unbounded_channel();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = taken.clone();
+        let input = stream::unfold(input, move |mut input: mpsc::UnboundedReceiver<AppendRequest>| {
+            let count = count.clone();
+            async move {
+                let request = input.recv().await?;
+                count.fetch_add(1, Ordering::SeqCst);
+                Some((request, input))
+            }
+        });
+        let results = pipelined(link, Box::pin(input), TTL, PATIENCE);
+        let mut results = std::pin::pin!(results);
+        feeding.send(empty_append()).unwrap();
+        feeding.send(empty_append()).unwrap();
+        // Both are young: both go out at once.
+        assert!(futures_util::poll!(results.next()).is_pending());
+        assert_eq!(taken.load(Ordering::SeqCst), 2);
+        let first = asked.recv().await.unwrap();
+        let second = asked.recv().await.unwrap();
+
+        tokio::time::advance(PATIENCE * 2).await;
+        feeding.send(empty_append()).unwrap();
+        assert!(futures_util::poll!(results.next()).is_pending());
+        assert_eq!(
+            taken.load(Ordering::SeqCst),
+            2,
+            "a third one was taken, and the answer to the first would confirm it"
+        );
+
+        for reply in [first, second] {
+            reply.send(Ok(PeerReply::Append(AppendResponse::Success))).unwrap();
+            assert!(results.next().await.unwrap().is_ok());
+        }
+        assert!(futures_util::poll!(results.next()).is_pending());
+        assert_eq!(taken.load(Ordering::SeqCst), 3);
+    }
+}

@@ -41,6 +41,11 @@ impl LogStore {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns once everything is durable that was given to the log before.
+    pub(crate) async fn settle(&self) -> io::Result<()> {
+        self.write(Write::Append(Vec::new())).await
+    }
+
     async fn write(&self, write: Write) -> io::Result<()> {
         let (done, wait) = oneshot::channel();
         self.persist.submit(write, Some(Box::new(move |result| drop(done.send(result)))));

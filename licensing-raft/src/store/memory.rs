@@ -34,9 +34,11 @@ pub trait DiskHabits: Send + Sync {
     }
 }
 
-/// Writes that happen rarely, and must survive a crash at any instant around them.
+/// What is written. Most of it happens rarely, and must survive a crash at any instant around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskMoment {
+    /// Entries are added to the log.
+    Append,
     /// A vote is saved.
     Vote,
     /// Entries that another leader overruled are taken off the end of the log.
@@ -187,12 +189,12 @@ impl Persist for Queue {
             runtime::spawn(self.disk.clone().sync(writes, self.noted.clone()));
         }
         let moment = match &write {
-            Write::Append(_) => None,
-            Write::Truncate { .. } => Some(DiskMoment::Truncate),
-            Write::Purge(_) => Some(DiskMoment::Purge),
-            Write::Vote(_) => Some(DiskMoment::Vote),
+            Write::Append(_) => DiskMoment::Append,
+            Write::Truncate { .. } => DiskMoment::Truncate,
+            Write::Purge(_) => DiskMoment::Purge,
+            Write::Vote(_) => DiskMoment::Vote,
         };
-        moment.into_iter().for_each(|moment| self.disk.habits.notice(moment));
+        self.disk.habits.notice(moment);
         // The task ends only with the node.
         let _ = self.queue.send((write, done));
     }

@@ -149,7 +149,6 @@ impl Forged {
                 role,
                 boot: [7; 16],
                 standing: Standing::Member { triad_id: TriadId([5; 16]) },
-                has_history: true,
                 leads: false,
                 last_log_index: Some(LogIndex(9)),
                 applied_index: Some(LogIndex(9)),

@@ -38,6 +38,7 @@ enum What {
 }
 
 fn main() -> ExitCode {
+    licensing_tests::mutants::plant_as_told();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     match Arguments::parse().what {

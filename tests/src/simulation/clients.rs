@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use licensing_core::id::{Handle, Seats};
 use licensing_raft::watch::Watcher;
 
@@ -76,24 +77,30 @@ impl<S: Service> Worker<S> {
                 self.vanish(grace);
                 return true;
             }
-            let full = self.held.len() >= MOST_HELD;
-            if !self.held.is_empty() && (full || self.random.chance(50)) {
-                let place = self.random.below(self.held.len() as u64) as usize;
-                let handle = self.held.swap_remove(place);
-                self.ask(Kind::Checkin { handle }).await;
-            } else {
-                let feature = features[self.random.below(features.len() as u64) as usize].clone();
-                let seats = Seats(1 + self.random.below(2) as u32);
-                if let Told::Granted { handle, .. } = self.ask(Kind::Checkout { feature, seats }).await {
+            // Mostly one thing at a time; some applications ask for many at once.
+            let at_once = if self.random.chance(80) { 1 } else { 2 + self.random.below(3) };
+            let kinds: Vec<Kind> = (0..at_once).map(|_| self.choose(&features)).collect();
+            for told in join_all(kinds.into_iter().map(|kind| self.ask(kind))).await {
+                if let Told::Granted { handle, .. } = told {
                     self.held.push(handle);
                 }
             }
         }
     }
 
-    async fn ask(&mut self, kind: Kind) -> Told {
+    fn choose(&mut self, features: &[&String]) -> Kind {
+        let full = self.held.len() >= MOST_HELD;
+        if !self.held.is_empty() && (full || self.random.chance(50)) {
+            let place = self.random.below(self.held.len() as u64) as usize;
+            return Kind::Checkin { handle: self.held.swap_remove(place) };
+        }
+        let feature = features[self.random.below(features.len() as u64) as usize].clone();
+        Kind::Checkout { feature, seats: Seats(1 + self.random.below(2) as u32) }
+    }
+
+    async fn ask(&self, kind: Kind) -> Told {
         let asked = self.site.recorder.invoke(self.number, kind.clone());
-        let told = self.client.ask(&kind).await;
+        let told = self.client.clone().ask(&kind).await;
         self.site.recorder.complete(asked, told.clone());
         told
     }

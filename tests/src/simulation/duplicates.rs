@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use licensing_client::framing::decode_frame;
-use licensing_client::protocol::{ClientMessage, PREAMBLE, Reply, Request, ServerMessage};
+use licensing_client::protocol::{ClientMessage, PREAMBLE, Recollection, Reply, Request, ServerMessage};
 use licensing_client::{Direct, ServerAddress};
+use licensing_core::id::Role;
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::sleep;
@@ -73,10 +74,16 @@ pub(super) async fn send(site: &Arc<Site<Triad>>) {
     let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
     loop {
         sleep(random.between_us(50_000, 1_000_000)).await;
-        let Some(master) = site.service.master(&site.servers()) else { continue };
+        // Mostly the master; sometimes whoever was it, and may not know better.
+        let master = site.service.master(&site.servers()).filter(|_| random.chance(70));
+        let master = master.unwrap_or(Role::ALL[random.below(2) as usize]);
         let Some((request, first)) = site.service.duplicates.any(&random) else { continue };
         let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
         let Ok(mut direct) = Direct::connect(&address, &dial).await else { continue };
+        if random.chance(40) {
+            recall(site, &random, &mut direct).await;
+            continue;
+        }
         let Ok(Reply::Answer(again)) = direct.request(request.clone()).await else { continue };
         match &again.outcome {
             _ if again == first => site.count(seen::REPEATED),
@@ -88,6 +95,26 @@ pub(super) async fn send(site: &Arc<Site<Triad>>) {
                 format!("{request:?}: first {first:?}, then {again:?}"),
             ),
         }
+    }
+}
+
+/// Asks what became of a request that was answered before the question was put: whoever answers knows.
+async fn recall(site: &Site<Triad>, random: &Stream, direct: &mut Direct) {
+    // The newest, which a server that was left behind cannot know, or any.
+    let newest = site.service.duplicates.lock().back().cloned();
+    let exchange = if random.chance(70) { newest } else { site.service.duplicates.any(random) };
+    let Some((Request::Call { session, token, request, .. }, first)) = exchange else { return };
+    let Ok(Reply::Recalled(recalled)) = direct.request(Request::Recall { session, token, request }).await
+    else {
+        return;
+    };
+    match recalled {
+        Recollection::Answered(answer) if answer == first => site.count(seen::RECALLED),
+        Recollection::Forgotten | Recollection::NoSession => {}
+        other => site.fail(
+            "whoever serves knows what was answered before it was asked",
+            format!("{request} of session {session}: {first:?}, recalled as {other:?}"),
+        ),
     }
 }
 

@@ -53,6 +53,8 @@ pub mod seen {
     pub const CLOCK_JUMP: &str = "clock jumps";
     /// A wall clock ran too fast or too slow.
     pub const CLOCK_DRIFT: &str = "drifting clocks";
+    /// All three died within a millisecond of adding entries to a log.
+    pub const AT_APPEND: &str = "blackouts at an append";
     /// A server died within a millisecond of saving a vote.
     pub const AT_VOTE: &str = "crashes at a vote";
     /// … of taking entries off the end of its log.
@@ -82,6 +84,7 @@ pub mod seen {
         CLIENT_CUT,
         CLOCK_JUMP,
         CLOCK_DRIFT,
+        AT_APPEND,
         AT_VOTE,
         AT_TRUNCATE,
         AT_PURGE,
@@ -133,12 +136,12 @@ impl<S: Service> Troubles<S> {
             match random.below(100) {
                 0..20 => self.fall(role, Fall::Crash, short, seen::CRASH).await,
                 20..32 => self.fall(role, Fall::PowerLoss, short, seen::POWER_LOSS).await,
-                32..39 => self.blackout(short).await,
-                39..46 => self.fall(role, Fall::Crash, long, seen::LONG_OUTAGE).await,
-                46..66 => self.pause(role, random.between_us(20_000, 4_000_000)).await,
-                66..74 => self.fall(role, Fall::Stop, short, seen::STOP).await,
-                74..81 => self.fall(role, Fall::DiskError, short, seen::DISK_ERROR).await,
-                81..91 => self.trap(&random, short).await,
+                32..39 => self.blackout(short, seen::BLACKOUT).await,
+                39..44 => self.fall(role, Fall::Crash, long, seen::LONG_OUTAGE).await,
+                44..62 => self.pause(role, random.between_us(20_000, 4_000_000)).await,
+                62..68 => self.fall(role, Fall::Stop, short, seen::STOP).await,
+                68..74 => self.fall(role, Fall::DiskError, short, seen::DISK_ERROR).await,
+                74..84 => self.trap(&random, short).await,
                 // One at a time: two lost disks at once are two lost copies of three, which nothing survives.
                 _ if self.site.service.can_spare_one(&self.site.servers()) => {
                     self.fall(role, Fall::Wipe, short, seen::WIPE).await;
@@ -217,10 +220,10 @@ impl<S: Service> Troubles<S> {
         self.site.host(role).gate().open();
     }
 
-    async fn blackout(&self, duration: Duration) {
+    async fn blackout(&self, duration: Duration, what: &'static str) {
         let [primary, secondary, tertiary] = Role::ALL.map(|role| self.site.host(role).trouble().try_lock());
         let (Ok(_primary), Ok(_secondary), Ok(_tertiary)) = (primary, secondary, tertiary) else { return };
-        self.site.count(seen::BLACKOUT);
+        self.site.count(what);
         for role in Role::ALL {
             self.site.crash(role).await;
         }
@@ -326,15 +329,21 @@ impl<S: Service> Troubles<S> {
             let waiting = tokio::time::timeout_at(self.until, moments.recv());
             let Ok(Some((role, moment))) = waiting.await else { return };
             // The rarer, the more often.
-            let (percent, what) = match moment {
-                DiskMoment::Vote => (6, seen::AT_VOTE),
-                DiskMoment::Truncate => (60, seen::AT_TRUNCATE),
-                DiskMoment::Purge => (15, seen::AT_PURGE),
-                DiskMoment::Snapshot => (15, seen::AT_SNAPSHOT),
+            let (in_ten_thousand, what) = match moment {
+                DiskMoment::Append => (8, seen::AT_APPEND),
+                DiskMoment::Vote => (600, seen::AT_VOTE),
+                DiskMoment::Truncate => (6_000, seen::AT_TRUNCATE),
+                DiskMoment::Purge => (1_500, seen::AT_PURGE),
+                DiskMoment::Snapshot => (1_500, seen::AT_SNAPSHOT),
             };
-            if random.chance(percent) {
+            if random.below(10_000) < in_ten_thousand {
                 sleep(random.between_us(0, 1_000)).await;
-                self.fall(role, Fall::Crash, random.between_us(5_000, 1_000_000), what).await;
+                let duration = random.between_us(5_000, 1_000_000);
+                if moment == DiskMoment::Append {
+                    self.blackout(duration, what).await;
+                } else {
+                    self.fall(role, Fall::Crash, duration, what).await;
+                }
                 // What happened meanwhile is over.
                 while moments.try_recv().is_ok() {}
             }

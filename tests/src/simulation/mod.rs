@@ -28,6 +28,6 @@ pub use faults::seen;
 pub use host::Host;
 pub use network::{End, Network};
 pub use random::Stream;
-pub use run::{Options, Report, run};
+pub use run::{Options, Report, play, run};
 pub use service::{Client, Servers, Service, Shown, Site};
 pub use triad::Triad;

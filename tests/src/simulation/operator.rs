@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use licensing_client::{Client, ClientConfig};
 use licensing_core::command::{Action, Command, Removal};
 use licensing_core::id::{Handle, Role};
 use licensing_core::outcome::{Answer, Denial, Outcome};
+use licensing_raft::ProposeError;
 use tokio::time::sleep;
 
 use super::dialing::{Dialing, Tokens};
@@ -41,7 +43,8 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
                 sleep(random.between_us(200_000, 3_000_000)).await;
                 ask(site, &client, Action::Maintain { role, on: false }).await;
             }
-            45..75 => remove(site, &random, &client).await,
+            45..72 => remove(site, &random, &client).await,
+            72..76 => flood(site).await,
             _ => {
                 site.count(seen::REREAD);
                 let text = license(1 + random.below(5) as u32);
@@ -84,6 +87,24 @@ async fn ask(site: &Site<Triad>, client: &Client, action: Action) {
     match client.call(action).await {
         Ok(Answer { outcome: Outcome::Preferred { .. } | Outcome::Maintained { .. }, .. }) | Err(_) => {}
         Ok(other) => site.fail("an operator's request is done", format!("{asked}: {other:?}")),
+    }
+}
+
+/// Far more questions at once than a node takes: most are answered, the rest hear "busy", nobody waits for ever.
+async fn flood(site: &Site<Triad>) {
+    /// What a node takes is 8,192.
+    const QUESTIONS: usize = 9_000;
+    let serving = Role::ALL.into_iter().filter_map(|role| site.awake(role));
+    let Some(master) = serving.into_iter().find(|server| server.node().serves()) else { return };
+    let node = master.node().clone();
+    let asked = join_all((0..QUESTIONS).map(|_| node.propose(Command::Tick))).await;
+    let busy = asked.iter().filter(|answer| matches!(answer, Err(ProposeError::Busy { .. }))).count();
+    let refused = asked.iter().filter(|answer| matches!(answer, Err(ProposeError::NotMaster { .. }))).count();
+    if refused == 0 {
+        site.count(seen::FLOOD);
+        if busy == 0 {
+            site.fail("what is more than a node takes is refused as busy", format!("{QUESTIONS} questions"));
+        }
     }
 }
 

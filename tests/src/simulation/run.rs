@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use licensing_core::id::Role;
+use licensing_raft::testing::DiskMoment;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -17,6 +18,7 @@ use super::random::Stream;
 use super::service::{Service, Shown, Site};
 use crate::check::{judge_blind, semaphore};
 use crate::history::{History, Read, Recorder};
+use crate::mutants;
 use crate::oracle::{self, Verdict, Violation};
 
 /// How long the healed service may take to agree, serve and level out: several elections and a snapshot.
@@ -89,17 +91,46 @@ pub fn run<S: Service>(service: S, options: &Options) -> Report {
     runtime.block_on(simulate(service, options.clone()))
 }
 
-async fn simulate<S: Service>(service: S, options: Options) -> Report {
-    let begun = Instant::now();
-    let seed = options.seed;
+/// Lets a scenario of your own happen to a service, without troubles or clients other than the scenario's: for what must
+/// be seen step by step. Claims are looked at all the time, and those found untrue are returned.
+pub fn play<S: Service, F: Future<Output = ()>>(
+    service: S,
+    seed: u64,
+    scenario: impl FnOnce(Arc<Site<S>>) -> F,
+) -> Vec<Violation> {
+    mutants::plant_as_told();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O");
+    runtime.block_on(async {
+        let (site, _moments) = open(service, seed).await;
+        let looking = tokio::spawn(look(site.clone()));
+        scenario(site.clone()).await;
+        looking.abort();
+        for role in Role::ALL {
+            site.crash(role).await;
+        }
+        site.violations()
+    })
+}
+
+type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;
+
+/// A site where all three servers have just been started.
+async fn open<S: Service>(service: S, seed: u64) -> (Arc<Site<S>>, Moments) {
     let network = Network::new(Stream::new(seed, "network"));
-    let (noticing, mut moments) = mpsc::unbounded_channel();
+    let (noticing, moments) = mpsc::unbounded_channel();
     let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), noticing.clone()));
     let recorder = Recorder::new("simulation", seed, service.licensed());
     let site = Arc::new(Site::new(Arc::new(service), seed, network, recorder, hosts));
     for role in Role::ALL {
         site.start(role).await;
     }
+    (site, moments)
+}
+
+async fn simulate<S: Service>(service: S, options: Options) -> Report {
+    let begun = Instant::now();
+    let (site, mut moments) = open(service, options.seed).await;
     let working: Vec<_> =
         (1..=options.clients).map(|place| tokio::spawn(clients::work(site.clone(), place))).collect();
     let watching = [tokio::spawn(show_all(site.clone())), tokio::spawn(look(site.clone()))];

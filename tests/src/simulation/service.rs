@@ -26,7 +26,9 @@ pub trait Service: Send + Sync + Sized + 'static {
 
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
     /// themselves), so that it stands still and dies with its host.
-    fn start(&self, host: &Host) -> impl Future<Output = Self::Server> + Send;
+    ///
+    /// Errors: why it does not start, which is a violation: whatever a crash leaves must do.
+    fn start(&self, host: &Host) -> impl Future<Output = Result<Self::Server, String>> + Send;
 
     /// Power is lost: nothing is said, nothing is written. The host ends what was started with [`Host::spawn`].
     fn crash(&self, server: &Self::Server) -> impl Future<Output = ()> + Send {
@@ -40,7 +42,11 @@ pub trait Service: Send + Sync + Sized + 'static {
     }
 
     /// A new client. May wait until it is served; [`None`] when it gave up.
-    fn client(&self, site: &Site<Self>, number: u32) -> impl Future<Output = Option<Self::Client>> + Send;
+    fn client(
+        &self,
+        site: &Arc<Site<Self>>,
+        number: u32,
+    ) -> impl Future<Output = Option<Self::Client>> + Send;
 
     /// How long a client that has fallen silent keeps its seats; [`None`]: for ever.
     fn grace(&self) -> Option<Duration> {
@@ -102,8 +108,8 @@ pub trait Service: Send + Sync + Sized + 'static {
     }
 }
 
-/// One client of a service. It asks one thing at a time.
-pub trait Client: Send + 'static {
+/// One client of a service. Clones are the same client: it may ask several things at the same time.
+pub trait Client: Clone + Send + Sync + 'static {
     /// Its session, where there are sessions.
     fn session(&self) -> Option<SessionId> {
         None
@@ -192,13 +198,15 @@ impl<S: Service> Site<S> {
     }
 
     /// Starts a server on what its host keeps.
-    pub(crate) async fn start(&self, role: Role) {
-        let server = self.service.start(self.host(role)).await;
-        self.set_server(role, Some(server));
+    pub async fn start(&self, role: Role) {
+        match self.service.start(self.host(role)).await {
+            Ok(server) => self.set_server(role, Some(server)),
+            Err(why) => self.fail("every server starts on what its disk holds", format!("the {role}: {why}")),
+        }
     }
 
     /// The server dies; what it had not synced is gone.
-    pub(crate) async fn crash(&self, role: Role) {
+    pub async fn crash(&self, role: Role) {
         let Some(server) = self.servers()[role.place()].clone() else { return };
         self.set_server(role, None);
         self.network.refuse(role);

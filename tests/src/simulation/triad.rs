@@ -46,6 +46,9 @@ pub mod claim {
     pub const TIME: &str = "state time never goes back";
     /// DESIGN's first rule of mastership.
     pub const NO_TERTIARY: &str = "the tertiary never serves";
+    /// A target is looked at before the mastership is on its way.
+    pub const HANDOVER_TO_SOMEBODY: &str =
+        "no server hands over when everybody who could take it has long been away";
     /// At the same instant.
     pub const ONE_MASTER: &str = "at most one server serves at any instant";
 }
@@ -66,6 +69,10 @@ pub mod seen {
     pub const REPEATED: &str = "duplicates answered from memory";
     /// A late duplicate was refused, because its client had heard the answer.
     pub const FORGOTTEN: &str = "duplicates refused as old";
+    /// Somebody asked what became of a request, and was told.
+    pub const RECALLED: &str = "answers recalled";
+    /// Somebody asked for more at once than a node takes.
+    pub const FLOOD: &str = "floods";
     /// An operator asked for another master.
     pub const PREFERENCE: &str = "failovers asked for";
     /// An operator put a server into maintenance.
@@ -84,6 +91,8 @@ pub mod seen {
         SNAPSHOT,
         REPEATED,
         FORGOTTEN,
+        RECALLED,
+        FLOOD,
         PREFERENCE,
         MAINTENANCE,
         REMOVAL,
@@ -105,7 +114,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn node(&self) -> &Node {
+    /// The node inside.
+    pub fn node(&self) -> &Node {
         self.simulated.node()
     }
 }
@@ -119,7 +129,12 @@ struct Watch {
     last_master: Option<Role>,
     /// Counted of each server's present life.
     counted: [(u64, u64); 3],
+    /// Since when each server does not run or stands still, in microseconds.
+    down_since_us: [Option<u64>; 3],
 }
+
+/// A server that has been away for so long has been missed by all others.
+const NOTICED_US: u64 = 1_000_000;
 
 /// Digests kept: replicas are never further apart than a run is long, but old ones are of no use.
 const DIGESTS: usize = 4096;
@@ -132,7 +147,7 @@ impl Service for Triad {
         [("f1", 10), ("f2", 3)].map(|(name, seats)| (name.to_owned(), Seats(seats))).into()
     }
 
-    async fn start(&self, host: &Host) -> Server {
+    async fn start(&self, host: &Host) -> Result<Server, String> {
         let text = license(1);
         let parsed = License::parse(&text).expect("the license of the simulation");
         let mut node_config =
@@ -150,13 +165,13 @@ impl Service for Triad {
             limits: Limits::default(),
             warnings: Vec::new(),
         };
-        let simulated = SimulatedServer::new(node.expect("a simulated node starts"), &config);
+        let simulated = SimulatedServer::new(node.map_err(|error| error.to_string())?, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());
         let listener = move |stream, from| at.spawn(serving.serve(stream, address_of(from)));
         host.network().listen(host.role(), Arc::new(listener));
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).counted[host.role().place()] = (0, 0);
-        Server { simulated }
+        Ok(Server { simulated })
     }
 
     async fn crash(&self, server: &Server) {
@@ -168,7 +183,7 @@ impl Service for Triad {
         server.simulated.close_connections();
     }
 
-    async fn client(&self, site: &Site<Triad>, number: u32) -> Option<TriadClient> {
+    async fn client(&self, site: &Arc<Site<Triad>>, number: u32) -> Option<TriadClient> {
         let random = site.random(&format!("secrets of client {number}"));
         let mut config = ClientConfig::new(search_path());
         config.identity = Identity {
@@ -218,10 +233,7 @@ impl Service for Triad {
 
     fn can_spare_one(&self, servers: &Servers<Triad>) -> bool {
         Role::ALL.into_iter().all(|role| {
-            servers[role.place()].as_ref().is_some_and(|server| {
-                let own = &server.node().servers()[role.place()];
-                own.remark.is_none() && own.log_lag == Some(0)
-            })
+            servers[role.place()].as_ref().is_some_and(|server| server.node().servers()[role.place()].member)
         })
     }
 
@@ -247,6 +259,7 @@ impl Service for Triad {
     fn look(&self, site: &Site<Triad>) {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         watch.masters(site);
+        watch.who_is_away(site);
         for role in Role::ALL {
             if let Some(server) = &site.servers()[role.place()] {
                 watch.count(site, role, server);
@@ -291,16 +304,35 @@ impl Watch {
 
     fn count(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
         let counts = server.node().counts();
-        let (handovers, snapshots) = &mut self.counted[role.place()];
-        for _ in *snapshots..counts.snapshots_installed {
+        let (handovers, snapshots) = self.counted[role.place()];
+        self.counted[role.place()] = (counts.handovers, counts.snapshots_installed);
+        for _ in snapshots..counts.snapshots_installed {
             site.count(seen::SNAPSHOT);
         }
-        *snapshots = counts.snapshots_installed;
-        if role == Role::Tertiary {
-            for _ in *handovers..counts.handovers {
+        for _ in handovers..counts.handovers {
+            if role == Role::Tertiary {
                 site.count(seen::CARETAKER);
             }
-            *handovers = counts.handovers;
+            self.handover(site, role);
+        }
+    }
+
+    fn who_is_away(&mut self, site: &Site<Triad>) {
+        for role in Role::ALL {
+            let away = site.awake(role).is_none();
+            let since = &mut self.down_since_us[role.place()];
+            *since = away.then(|| since.unwrap_or_else(|| site.recorder.now_us()));
+        }
+    }
+
+    /// A leader has begun to hand over.
+    fn handover(&self, site: &Site<Triad>, from: Role) {
+        let now_us = site.recorder.now_us();
+        let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
+        let gone =
+            |role: Role| self.down_since_us[role.place()].is_some_and(|since| now_us - since > NOTICED_US);
+        if targets().all(gone) {
+            site.fail(claim::HANDOVER_TO_SOMEBODY, format!("by the {from} at {now_us} us"));
         }
     }
 
@@ -332,6 +364,7 @@ impl Watch {
 }
 
 /// The real client library, over the simulated network.
+#[derive(Clone)]
 pub struct TriadClient {
     client: LicensingClient,
 }

@@ -61,16 +61,16 @@ fn build() -> io::Result<Programs> {
     let directory = directory.ok_or_else(strange)?;
     let target = directory.parent().ok_or_else(strange)?;
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
-        Some("debug") => "dev",
+        Some("debug") => "test",
         Some(name) => name,
         None => return Err(strange()),
     };
-    // Of the whole workspace, because that is what `cargo test --workspace` has built already: for one package alone
-    // cargo would choose other features of the dependencies and build them all again. The output is for whoever has
-    // broken the build.
+    // With the words of the test command, because that is what has been built already: for `build`, or for one package
+    // alone, cargo would choose other features of the dependencies and build them all again. The output is for whoever
+    // has broken the build.
     let begun = std::time::Instant::now();
     let built = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--profile", profile])
+        .args(["test", "--quiet", "--workspace", "--no-run", "--profile", profile])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

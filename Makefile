@@ -1,4 +1,4 @@
-.PHONY: verify fix bench demo fuzz
+.PHONY: verify fix bench demo fuzz nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -34,3 +34,17 @@ fuzz:
 		cargo fuzz run -s none -D $$target fuzz/grown/$$target fuzz/corpus/$$target -- \
 			-max_total_time=$(TIME) -use_value_profile=1 -max_len=16384 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; \
 	done
+
+# The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
+# planted bugs. HOURS is how long the simulation runs on this machine's clock; eight processors simulate some 2,800 hours
+# in one of them.
+HOURS ?= 4
+nightly:
+	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000
+	LICENSING_MUTANTS=all cargo test --release -p licensing-tests --test mutants
+	LICENSING_CUTS=20000 LICENSING_FAILURES=5000 LICENSING_DAMAGES=1000 cargo test --release -p licensing-tests \
+		--test store_power_cut --test store_disk_errors --test store_damage
+	LICENSING_ROUNDS=50 cargo test --release -p licensing-tests --test process_kill --test process_pause \
+		--test process_network --test process_clock --test process_disk
+	LICENSING_FLOOD=100000 cargo test --release -p licensing-tests --test hostile_flood
+	$(MAKE) fuzz TIME=600

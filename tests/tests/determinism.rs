@@ -6,7 +6,7 @@ use licensing_tests::simulation::{Options, Triad, run};
 
 /// Seeds compared; shorter runs than usual, because they are run three times.
 const SEEDS: std::ops::Range<u64> = 1000..1050;
-const SECONDS: u64 = 8;
+const SECONDS: u64 = 4;
 
 fn trace(seed: u64) -> String {
     let options = Options { duration: std::time::Duration::from_secs(SECONDS), ..Options::of(seed) };

@@ -106,11 +106,14 @@ fn is_log_step(step: &Step) -> bool {
     matches!(step, Step::Vote { .. } | Step::Append(_) | Step::Truncate(_))
 }
 
-/// The log may stand anywhere between the last acknowledged step and the last one asked for.
+/// The log may stand anywhere between the last acknowledged step and the last one asked for. A purge that follows the
+/// snapshot of another server's may be done unasked: a start that finds the log behind its snapshot does it itself.
 fn possible<'a>(plan: &'a Plan, progress: &Progress) -> &'a [Ledger] {
     let sure = progress.done.iter().rev().find(|step| is_log_step(&plan.steps[**step]));
     let first = sure.map_or(0, |step| step + 1);
-    &plan.ledgers[first..=progress.asked.max(first)]
+    let installed = progress.asked.checked_sub(1).map(|step| &plan.steps[step]);
+    let unasked = usize::from(matches!(installed, Some(Step::Install { .. })));
+    &plan.ledgers[first..=progress.asked.max(first) + unasked]
 }
 
 fn log(plan: &Plan, progress: &Progress, opened: &Opened) -> Result<(), String> {

@@ -21,6 +21,7 @@ fn variable(name: &str) -> Option<u64> {
 
 /// The corpus of the fuzzer first, then so many inputs of our own.
 fn survives(name: &str, inputs: u64) {
+    licensing_tests::mutants::plant_as_told();
     let target = targets::named(name);
     let seed = variable(SEED).unwrap_or_else(|| RandomState::new().hash_one(name));
     let inputs = variable(INPUTS).unwrap_or(inputs);

@@ -57,7 +57,11 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
         });
         tokio::select! {
             biased;
-            changed = metrics.changed() => if changed.is_err() { return },
+            changed = metrics.changed() => if changed.is_err() {
+                // openraft has ended, in a panic perhaps: nothing is known any more.
+                sender.send_replace(Mastership::unknown(inner.config.role));
+                return;
+            },
             () = tokio::time::sleep(LEASE_POLL) => {}
         }
     }

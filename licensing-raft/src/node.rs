@@ -30,7 +30,7 @@ use crate::peer::checks;
 use crate::peer::hello::{HELLO_TIMEOUT, Introduction};
 use crate::peer::link::{Link, Route};
 use crate::peer::message::{Lane, PeerReply, PeerRequest, Report};
-use crate::peer::network::{PeerLinks, PeerNetworks};
+use crate::peer::network::{PeerLinks, PeerNetworks, Progressed};
 use crate::runtime::NodeTasks;
 use crate::standing::StandingKeeper;
 use crate::store::Store;
@@ -358,6 +358,7 @@ async fn assemble(
                 log: Link::start(route.clone(), Lane::Log, &tasks),
                 control: Link::start(route.clone(), Lane::Control, &tasks),
                 snapshot: Link::start(route, Lane::Snapshot, &tasks),
+                progressed: Progressed::default(),
             }
         })
     });

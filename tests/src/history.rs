@@ -364,12 +364,15 @@ impl Recorder {
         self.lock().looks.push(look);
     }
 
-    /// A client will never be heard again. Its seats may go back when `grace_us` have passed since it last got an
-    /// answer.
+    /// A client will never be heard again. Its seats may go back when `grace_us` have passed since it last asked for
+    /// something that was answered.
     pub fn vanish(&self, client: u32, grace_us: u64) {
         let mut history = self.lock();
         let own = history.operations.iter().filter(|operation| operation.client == client);
-        let heard = own.filter_map(|operation| operation.completed_us).max().unwrap_or(0);
+        // When it asked for what it was answered: the servers heard of it then or later.
+        let heard =
+            own.filter(|operation| operation.completed_us.is_some()).map(|operation| operation.invoked_us);
+        let heard = heard.max().unwrap_or(0);
         history.vanished.push(Vanished { client, kept_until_us: heard + grace_us, gone_by_us: None });
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -37,6 +38,25 @@ pub(crate) struct PeerLinks {
     pub(crate) log: Link,
     pub(crate) control: Link,
     pub(crate) snapshot: Link,
+    /// When the peer last took entries or a snapshot.
+    pub(crate) progressed: Progressed,
+}
+
+/// When a peer last took entries or a snapshot. Clones share it.
+///
+/// Heartbeats travel on a connection of their own. A conflict that one of them met while the peer had lost its log may
+/// arrive when the peer has been brought up to date by the others, and openraft takes it for another loss.
+#[derive(Clone, Default)]
+pub(crate) struct Progressed(Arc<Mutex<Option<Instant>>>);
+
+impl Progressed {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn since(&self, moment: Instant) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at >= moment)
+    }
 }
 
 /// Makes networks to the two peers.
@@ -55,11 +75,11 @@ impl PeerNetworks {
         self.links[role.place()].as_ref()
     }
 
-    fn network(&self, target: u64, appends: fn(&PeerLinks) -> &Link) -> PeerNetwork {
+    fn network(&self, target: u64, heartbeats: bool) -> PeerNetwork {
         let links = Role::from_number(target).and_then(|role| self.links(role));
         PeerNetwork {
             links: links.cloned(),
-            appends,
+            heartbeats,
             append_ttl: self.append_ttl,
             append_patience: self.append_patience,
         }
@@ -70,24 +90,33 @@ impl RaftNetworkFactory<Types> for PeerNetworks {
     type Network = PeerNetwork;
 
     async fn new_client(&mut self, target: u64, _node: &EmptyNode) -> PeerNetwork {
-        self.network(target, |links| &links.log)
+        self.network(target, false)
     }
 
     async fn new_heartbeat_client(&mut self, target: u64, _node: &EmptyNode) -> PeerNetwork {
-        self.network(target, |links| &links.control)
+        self.network(target, true)
     }
 
     async fn new_snapshot_client(&mut self, target: u64, _node: &EmptyNode) -> PeerNetwork {
-        self.network(target, |links| &links.log)
+        self.network(target, false)
     }
 }
 
 /// One peer, for one purpose of openraft's.
 pub(crate) struct PeerNetwork {
     links: Option<PeerLinks>,
-    appends: fn(&PeerLinks) -> &Link,
+    /// Whether appends are heartbeats, which must not wait behind entries.
+    heartbeats: bool,
     append_ttl: Duration,
     append_patience: Duration,
+}
+
+/// What appends travel on.
+#[derive(Clone)]
+struct AppendLane {
+    link: Link,
+    heartbeats: bool,
+    progressed: Progressed,
 }
 
 type RpcResult<T> = Result<T, RPCError<Types>>;
@@ -98,6 +127,16 @@ impl PeerNetwork {
         let missing =
             || RPCError::Unreachable(Unreachable::new(&AnyError::error("not a server of this triad")));
         self.links.as_ref().ok_or_else(missing)
+    }
+
+    fn lane(&self) -> RpcResult<AppendLane> {
+        let links = self.links()?;
+        let link = if self.heartbeats { &links.control } else { &links.log };
+        Ok(AppendLane {
+            link: link.clone(),
+            heartbeats: self.heartbeats,
+            progressed: links.progressed.clone(),
+        })
     }
 
     async fn control(&self, request: PeerRequest, option: RPCOption) -> RpcResult<PeerReply> {
@@ -113,8 +152,8 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         request: AppendRequest,
         _option: RPCOption,
     ) -> RpcResult<AppendResponse> {
-        let link = (self.appends)(self.links()?);
-        match link.call(PeerRequest::Append(request), self.append_ttl).await.map_err(rpc_error)? {
+        let lane = self.lane()?;
+        match lane.link.call(PeerRequest::Append(request), self.append_ttl).await.map_err(rpc_error)? {
             PeerReply::Append(response) => Ok(response),
             other => Err(unexpected(&other)),
         }
@@ -129,8 +168,8 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         S: Stream<Item = AppendRequest> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            let link = (self.appends)(self.links()?).clone();
-            Ok(Box::pin(pipelined(link, input, self.append_ttl, self.append_patience)) as BoxStream<'s, _>)
+            Ok(Box::pin(pipelined(self.lane()?, input, self.append_ttl, self.append_patience))
+                as BoxStream<'s, _>)
         })
     }
 
@@ -159,7 +198,7 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         tokio::select! {
             biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = send_snapshot(&links.snapshot, vote, snapshot) => sent.map_err(streaming),
+            sent = send_snapshot(&links, vote, snapshot) => sent.map_err(streaming),
         }
     }
 
@@ -184,7 +223,7 @@ impl RaftNetworkV2<Types> for PeerNetwork {
 /// from before its sleep for a quorum that hears it now. With this rule a confirmation is never newer than the append it
 /// answers by more than `patience`, which the lease's margin covers.
 fn pipelined<S>(
-    link: Link,
+    lane: AppendLane,
     mut input: S,
     ttl: Duration,
     patience: Duration,
@@ -222,7 +261,7 @@ where
                 }
                 Some(request) => {
                     taken_at.push_back(Instant::now());
-                    under_way.push_back(append(link.clone(), request, ttl));
+                    under_way.push_back(append(lane.clone(), request, ttl));
                 }
             }
         }
@@ -231,19 +270,26 @@ where
 
 /// Sends one append. The flag says whether all of it was taken, so that what follows makes sense.
 async fn append(
-    link: Link,
+    lane: AppendLane,
     request: AppendRequest,
     ttl: Duration,
 ) -> (bool, RpcResult<StreamAppendResult<Types>>) {
     let previous: Option<LogId> = request.prev_log_id;
     let last = request.entries.last().map(RaftEntry::log_id).or(previous);
-    match link.call(PeerRequest::Append(request), ttl).await {
+    let sent = Instant::now();
+    match lane.link.call(PeerRequest::Append(request), ttl).await {
+        Ok(PeerReply::Append(AppendResponse::Conflict)) if lane.heartbeats && lane.progressed.since(sent) => {
+            (false, Err(network_error("a conflict that is over")))
+        }
         Ok(PeerReply::Append(AppendResponse::Conflict)) if previous.is_none() => {
             // Nothing can conflict with the beginning of the log.
             (false, Err(network_error("a conflict before the first entry")))
         }
         Ok(PeerReply::Append(response)) => {
             let result = response.into_stream_result(previous, last);
+            if !lane.heartbeats && result.is_ok() {
+                lane.progressed.note();
+            }
             (matches!(&result, Ok(reached) if *reached == last), Ok(result))
         }
         Ok(other) => (false, Err(unexpected(&other))),
@@ -251,7 +297,11 @@ async fn append(
     }
 }
 
-async fn send_snapshot(link: &Link, vote: Vote, snapshot: Snapshot) -> RpcResult<SnapshotResponse<Types>> {
+async fn send_snapshot(
+    links: &PeerLinks,
+    vote: Vote,
+    snapshot: Snapshot,
+) -> RpcResult<SnapshotResponse<Types>> {
     let state = snapshot.snapshot;
     let checksum = crc32c::crc32c(&state);
     let mut offset = 0;
@@ -265,8 +315,11 @@ async fn send_snapshot(link: &Link, vote: Vote, snapshot: Snapshot) -> RpcResult
             checksum,
             bytes: state.slice(offset..end),
         };
-        match link.call(PeerRequest::Snapshot(chunk), CHUNK_TTL).await.map_err(rpc_error)? {
-            PeerReply::Snapshot(Some(vote)) => return Ok(SnapshotResponse::new(vote)),
+        match links.snapshot.call(PeerRequest::Snapshot(chunk), CHUNK_TTL).await.map_err(rpc_error)? {
+            PeerReply::Snapshot(Some(vote)) => {
+                links.progressed.note();
+                return Ok(SnapshotResponse::new(vote));
+            }
             PeerReply::Snapshot(None) if end < state.len() => offset = end,
             other => return Err(unexpected(&other)),
         }
@@ -340,7 +393,8 @@ mod tests {
                 Some((request, input))
             }
         });
-        let results = pipelined(link, Box::pin(input), TTL, PATIENCE);
+        let lane = AppendLane { link, heartbeats: false, progressed: Progressed::default() };
+        let results = pipelined(lane, Box::pin(input), TTL, PATIENCE);
         let mut results = std::pin::pin!(results);
         feeding.send(empty_append()).unwrap();
         feeding.send(empty_append()).unwrap();

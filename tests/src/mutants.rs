@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use licensing_core::mutant::{Mutant, plant};
 
-use crate::simulation::{Options, Triad, run};
+use crate::simulation::{Options, run_triad};
 
 /// Who must notice a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +165,7 @@ pub fn hunt(mutant: Option<Mutant>, seeds: Range<u64>) -> Option<Catch> {
 
 /// What is untrue in the run of a seed. A panic is a violation too: no disk and no network may make a server panic.
 fn first_violation(seed: u64) -> Option<String> {
-    let judged = catch_unwind(AssertUnwindSafe(|| run(Triad::default(), &Options::of(seed)).violations));
+    let judged = catch_unwind(AssertUnwindSafe(|| run_triad(&Options::of(seed)).violations));
     match judged {
         Ok(violations) => violations.first().map(ToString::to_string),
         Err(panic) => {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use licensing_tests::oracle::Verdict;
-use licensing_tests::simulation::{Options, Report, Triad, run, seen, triad};
+use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
 
 /// Seeds of every run, unless told otherwise.
 const SEEDS: u64 = 600;
@@ -26,7 +26,7 @@ fn run_all(seeds: Range<u64>) -> mpsc::Receiver<(u64, Report)> {
                 scope.spawn(|| {
                     loop {
                         let seed = next.fetch_add(1, Ordering::SeqCst);
-                        let report = || run(Triad::default(), &Options::of(seed));
+                        let report = || run_triad(&Options::of(seed));
                         if seed >= seeds.end || reporting.send((seed, report())).is_err() {
                             return;
                         }
@@ -68,6 +68,6 @@ fn no_claim_is_found_untrue_under_faults() {
 #[test]
 fn seeds_that_once_found_something_find_nothing_any_more() {
     for seed in FOUND_SOMETHING {
-        assert_eq!(run(Triad::default(), &Options::of(*seed)).violations, [], "seed {seed}");
+        assert_eq!(run_triad(&Options::of(*seed)).violations, [], "seed {seed}");
     }
 }

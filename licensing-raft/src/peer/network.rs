@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -44,18 +44,27 @@ pub(crate) struct PeerLinks {
 
 /// When a peer last took entries or a snapshot. Clones share it.
 ///
-/// Heartbeats travel on a connection of their own. A conflict that one of them met while the peer had lost its log may
-/// arrive when the peer has been brought up to date by the others, and openraft takes it for another loss.
+/// Heartbeats, entries and snapshots travel on connections of their own. A conflict that one of them met while the peer had
+/// lost its log may arrive when the peer has been brought up to date by another, and openraft takes it for another loss.
 #[derive(Clone, Default)]
-pub(crate) struct Progressed(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Progressed(Arc<Mutex<Latest>>);
+
+#[derive(Default)]
+struct Latest {
+    entries: Option<Instant>,
+    snapshot: Option<Instant>,
+}
 
 impl Progressed {
-    fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn lock(&self) -> MutexGuard<'_, Latest> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn since(&self, moment: Instant) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at >= moment)
+    /// Whether another connection has brought the peer forward since a request was sent.
+    fn overtook(&self, heartbeat: bool, sent: Instant) -> bool {
+        let latest = self.lock();
+        let since = |moment: Option<Instant>| moment.is_some_and(|moment| moment >= sent);
+        since(latest.snapshot) || heartbeat && since(latest.entries)
     }
 }
 
@@ -278,7 +287,9 @@ async fn append(
     let last = request.entries.last().map(RaftEntry::log_id).or(previous);
     let sent = Instant::now();
     match lane.link.call(PeerRequest::Append(request), ttl).await {
-        Ok(PeerReply::Append(AppendResponse::Conflict)) if lane.heartbeats && lane.progressed.since(sent) => {
+        Ok(PeerReply::Append(AppendResponse::Conflict))
+            if lane.progressed.overtook(lane.heartbeats, sent) =>
+        {
             (false, Err(network_error("a conflict that is over")))
         }
         Ok(PeerReply::Append(AppendResponse::Conflict)) if previous.is_none() => {
@@ -288,7 +299,7 @@ async fn append(
         Ok(PeerReply::Append(response)) => {
             let result = response.into_stream_result(previous, last);
             if !lane.heartbeats && result.is_ok() {
-                lane.progressed.note();
+                lane.progressed.lock().entries = Some(Instant::now());
             }
             (matches!(&result, Ok(reached) if *reached == last), Ok(result))
         }
@@ -317,7 +328,7 @@ async fn send_snapshot(
         };
         match links.snapshot.call(PeerRequest::Snapshot(chunk), CHUNK_TTL).await.map_err(rpc_error)? {
             PeerReply::Snapshot(Some(vote)) => {
-                links.progressed.note();
+                links.progressed.lock().snapshot = Some(Instant::now());
                 return Ok(SnapshotResponse::new(vote));
             }
             PeerReply::Snapshot(None) if end < state.len() => offset = end,

@@ -13,7 +13,7 @@ use clap::Parser;
 use licensing_core::mutant::{self, Mutant};
 use licensing_tests::judge_file::judge_file;
 use licensing_tests::oracle::Verdict;
-use licensing_tests::simulation::{Options, Report, Triad, run, seen, triad};
+use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -137,7 +137,7 @@ fn run_one(arguments: &Arguments, seed: u64) -> (Options, Report) {
         clients: arguments.clients,
         ..Options::of(seed)
     };
-    let report = run(Triad::default(), &options);
+    let report = run_triad(&options);
     (options, report)
 }
 

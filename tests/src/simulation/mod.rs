@@ -30,4 +30,4 @@ pub use network::{End, Network};
 pub use random::Stream;
 pub use run::{Options, Report, play, run};
 pub use service::{Client, Servers, Service, Shown, Site};
-pub use triad::Triad;
+pub use triad::{Triad, run_triad};

@@ -20,6 +20,7 @@ use licensing_server::testing::SimulatedServer;
 use super::dialing::{Dialing, Tokens};
 use super::host::Host;
 use super::network::End;
+use super::run::{Options, Report, run};
 use super::service::{Client, Servers, Service, Shown, Site};
 use super::{duplicates, operator};
 use crate::cluster;
@@ -105,6 +106,12 @@ pub mod seen {
 pub struct Triad {
     watch: Mutex<Watch>,
     pub(super) duplicates: duplicates::Sniffed,
+}
+
+/// Runs the reference server under the faults of one seed and judges it. The same as [`run`](super::run), compiled once
+/// for all who call it.
+pub fn run_triad(options: &Options) -> Report {
+    run(Triad::default(), options)
 }
 
 /// A running server.

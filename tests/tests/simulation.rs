@@ -11,7 +11,7 @@ use licensing_tests::oracle::Verdict;
 use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
 
 /// Seeds of every run, unless told otherwise.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 400;
 
 /// Seeds that once found something.
 const FOUND_SOMETHING: &[u64] = &[192, 211, 317];

@@ -36,8 +36,8 @@ fuzz:
 	done
 
 # The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
-# planted bugs. HOURS is how long the simulation runs on this machine's clock; eight processors simulate some 2,800 hours
-# in one of them.
+# planted bugs. HOURS is how long the simulation runs by the clock on the wall; four processors simulate some 370 hours in
+# each of them.
 HOURS ?= 4
 nightly:
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000

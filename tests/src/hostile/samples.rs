@@ -44,7 +44,7 @@ INCREMENT mesher acme 1.0 permanent 2 HOSTID=00112233 VENDOR_STRING=gold BORROW=
 FEATURE viewer acme 1.0 permanent uncounted HOSTID=ANY SIGN=3
 ";
 
-/// The configuration of a server of the triad of [`LICENSE`].
+/// The configuration of a server of the samples' triad.
 pub fn node_config(role: Role) -> &'static NodeConfig {
     static CONFIGS: OnceLock<[NodeConfig; 3]> = OnceLock::new();
     let make = |role| {

@@ -14,7 +14,7 @@ use crate::history::{Count, Held, Kind, Recorder, Told};
 use crate::oracle::Violation;
 
 /// A service of three servers, as the harness runs it. Implement it for your daemon and hand it to
-/// [`run`](super::run).
+/// [`run`](super::run()).
 pub trait Service: Send + Sync + Sized + 'static {
     /// A running server.
     type Server: Clone + Send + Sync + 'static;

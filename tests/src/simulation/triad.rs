@@ -108,7 +108,7 @@ pub struct Triad {
     pub(super) duplicates: duplicates::Sniffed,
 }
 
-/// Runs the reference server under the faults of one seed and judges it. The same as [`run`](super::run), compiled once
+/// Runs the reference server under the faults of one seed and judges it. The same as [`run`](super::run()), compiled once
 /// for all who call it.
 pub fn run_triad(options: &Options) -> Report {
     run(Triad::default(), options)

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
@@ -348,9 +349,28 @@ enum OpenError {
 
 type SledContents = (sled::Db, Contents, VecDeque<Span>);
 
+/// sled lets go of its file when the last of its own threads has ended, a moment after the database was dropped. Whoever
+/// else could hold it does not: the data directory has a lock of ours, which this server has by now.
+fn open_when_free(config: &sled::Config) -> sled::Result<sled::Db> {
+    /// Its threads have nothing left to do; they only need a processor.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match config.open() {
+            // sled has no other name for it.
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock") && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            opened => return opened,
+        }
+    }
+}
+
 fn open_sled(path: &Path) -> Result<SledContents, OpenError> {
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    let db = config.open().map_err(|error| sled_error(path, error))?;
+    let db = open_when_free(&config).map_err(|error| sled_error(path, error))?;
     let log = db.open_tree("log").map_err(|error| sled_error(path, error))?;
     let meta = db.open_tree("meta").map_err(|error| sled_error(path, error))?;
     let mut contents = Contents {

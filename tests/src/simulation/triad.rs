@@ -30,10 +30,6 @@ use crate::workload::told;
 /// Grace of a session here: shorter than the default, so that ends of sessions are seen often.
 const GRACE: Duration = Duration::from_secs(6);
 
-/// A client shows life three times in a grace; the last one certainly heard may be so much older than the last answer
-/// it got: nothing, since an answered request is a sign of life.
-const KEPT: Duration = GRACE;
-
 /// Entries after which a snapshot is made: few, so that there are many.
 const SNAPSHOT_EVERY: u64 = 200;
 
@@ -45,7 +41,7 @@ pub mod claim {
     pub const REPLICAS: &str = "replicas are equal at equal index";
     /// Whatever clocks do.
     pub const TIME: &str = "state time never goes back";
-    /// DESIGN's first rule of mastership.
+    /// Not even while it leads.
     pub const NO_TERTIARY: &str = "the tertiary never serves";
     /// A target is looked at before the mastership is on its way.
     pub const HANDOVER_TO_SOMEBODY: &str =
@@ -211,7 +207,7 @@ impl Service for Triad {
     }
 
     fn grace(&self) -> Option<Duration> {
-        Some(KEPT)
+        Some(GRACE)
     }
 
     fn show(&self, server: &Server) -> Option<Shown> {

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_core::license::License;
@@ -52,30 +51,13 @@ struct Worker<'a> {
 }
 
 /// Opens the store on a thread of its own, as a node does: sled panics when it cannot sync what it is about to give up.
-///
-/// sled's threads may hold the file of a store that this process has just closed for a moment longer, so that is waited
-/// for. A server that starts again is another process, and never meets it.
 pub(crate) async fn open(
     directory: &Path,
     on_failure: impl Fn(String) + Clone + Send + 'static,
 ) -> io::Result<RealStore> {
-    // A sled that could not sync any more panics and leaves its file locked for good.
-    let failing = std::env::var_os("DISK_RECORDER_FAIL").is_some();
-    for attempt in 0u64.. {
-        let (config, on_failure) = (config(directory), on_failure.clone());
-        let opened = tokio::task::spawn_blocking(move || RealStore::open(&config, on_failure)).await;
-        match opened {
-            Ok(Ok(store)) => return Ok(store),
-            Ok(Err(error))
-                if error.to_string().contains("could not acquire lock") && (!failing || attempt < 100) =>
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            Ok(Err(error)) => return Err(io::Error::other(error)),
-            Err(panicked) => return Err(io::Error::other(panicked)),
-        }
-    }
-    Err(io::Error::other("it was never given up"))
+    let config = config(directory);
+    let opening = tokio::task::spawn_blocking(move || RealStore::open(&config, on_failure));
+    opening.await.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 
 impl Worker<'_> {

@@ -102,8 +102,8 @@ mutants! {
     QueueWithoutLimit = 31 "queue-without-limit",
     /// A frame may be as long as its sender says.
     FrameWithoutLimit = 32 "frame-without-limit",
-    /// After the flush of sled its file is not synced.
-    FlushIsEnough = 33 "flush-is-enough",
+    /// What is written to the log is not synced.
+    WriteIsEnough = 33 "write-is-enough",
     /// The mastership goes back to the primary at once, however often it falls.
     FailbackFlaps = 34 "failback-flaps",
     /// A commit index is stored that is ahead of the durable log.

@@ -21,6 +21,9 @@ use crate::standing::{Standing, TriadId};
 use crate::store::Store;
 use crate::types::{Entry, LogId, Payload, SnapshotMeta, StoredMembership, Types, Vote};
 
+/// Size of a file of the journal: a short run fills several and uses some again.
+const JOURNAL_FILE_BYTES: u64 = 8 << 10;
+
 /// Where an entry stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -86,7 +89,7 @@ pub struct RealStore {
 }
 
 impl RealStore {
-    /// Opens the data directory of `config`, or makes it. `on_failure` hears of the first error of the writer.
+    /// Opens the data directory of `config`, or makes it. Files of the journal are smaller than a node's. `on_failure` hears of the first error of the writer.
     ///
     /// # Errors
     ///
@@ -95,7 +98,7 @@ impl RealStore {
         config: &NodeConfig,
         on_failure: impl Fn(String) + Send + 'static,
     ) -> Result<RealStore, StartError> {
-        let store = Store::open(config, on_failure)?;
+        let store = Store::open_sized(config, JOURNAL_FILE_BYTES, on_failure)?;
         let machine = Machine::new(store.shelf.clone());
         Ok(RealStore { store, machine })
     }

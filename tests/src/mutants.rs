@@ -88,7 +88,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::PeerNotChecked, "raft/peer/checks.rs", HostileInput),
     entry(Mutant::QueueWithoutLimit, "raft/propose.rs", Simulation),
     entry(Mutant::FrameWithoutLimit, "raft/peer/frame.rs, client/framing.rs", HostileInput),
-    entry(Mutant::FlushIsEnough, "raft/store/disk.rs", PowerCuts),
+    entry(Mutant::WriteIsEnough, "raft/store/journal.rs", PowerCuts),
     entry(Mutant::FailbackFlaps, "raft/pin.rs", Directed),
     entry(Mutant::CommitAheadOfLog, "raft/store/memory.rs, disk.rs", Simulation),
     entry(Mutant::PublishedMastership, "raft/mastership.rs", Simulation),

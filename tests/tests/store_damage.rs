@@ -51,7 +51,7 @@ fn no_damage_to_a_file_makes_a_server_serve_from_what_it_has_lost() {
         eprintln!("{kind}: {verdict:?} {count}");
     }
     assert!(broken.is_empty(), "{broken}");
-    for kind in ["sled's pages", "the snapshot", "the mark"] {
+    for kind in ["the journal", "sled's pages", "the snapshot", "the mark"] {
         assert!(census.contains_key(&(kind, Verdict::Mute)), "no damage to {kind} was ever noticed");
     }
 }

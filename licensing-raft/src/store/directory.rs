@@ -62,7 +62,7 @@ impl DataDirectory {
         &self.path
     }
 
-    /// Moves log, mark and snapshots into a directory of their own, out of the way but not lost.
+    /// Moves log, vote, mark and snapshots into a directory of their own, out of the way but not lost.
     pub(crate) fn set_damaged_aside(&self) -> Result<PathBuf, StartError> {
         let aside =
             (1..).map(|number| self.path.join(format!("damaged-{number}"))).find(|path| !path.exists());
@@ -72,7 +72,7 @@ impl DataDirectory {
         for file in listing.flatten() {
             let name = file.file_name();
             let text = name.to_string_lossy();
-            if text == "log" || text == "mark" || text.starts_with("snapshot-") {
+            if ["log", "vote", "mark"].contains(&&*text) || text.starts_with("snapshot-") {
                 let from = file.path();
                 fs::rename(&from, aside.join(&name)).map_err(|source| io_error("move", &from, source))?;
             }

@@ -1,5 +1,5 @@
-//! The high-water mark: how far the log had durably reached, kept beside sled. A damaged sled database opens with a
-//! silently shorter log; the mark tells that apart from a log that was never longer.
+//! The high-water mark: how far the log and the vote had durably reached, kept beside them. A damaged journal ends early
+//! and a damaged sled database opens with an older vote; the mark tells that apart from a log that was never longer.
 //!
 //! The mark is written after every commit and synced only where it must be (a vote, a truncation, the stop). So after
 //! a power cut it may be older than the log, never newer: it cannot raise a false alarm. It lives in two slots written

@@ -1,10 +1,11 @@
-//! Everything a server keeps on disk, and the order in which it gets there. Nothing outside this folder knows sled.
+//! Everything a server keeps on disk, and the order in which it gets there. Nothing outside this folder knows how.
 //!
 //! | in the data directory | what | written |
 //! |---|---|---|
 //! | `triad` | whose directory this is, and how far the server belongs to the triad ([`directory`]) | rarely, atomically |
-//! | `log/` | sled: tree `log` (entries, several per record) and tree `meta` (vote, committed, purged) | group commit ([`writer`]) |
-//! | `mark` | how far the log had reached ([`mark`]): tells a torn log from a short one | after every commit |
+//! | `log/` | the entries ([`journal`]) | group commit ([`writer`]) |
+//! | `vote/` | whom this server votes for, in sled ([`ballot`]) | when the master changes |
+//! | `mark` | how far both had reached ([`mark`]): tells a torn log from a short one | after every commit |
 //! | `snapshot-<index>` | the newest state, checksummed ([`shelf`]) | to a temporary name, then renamed |
 //! | `lock` | held while a server runs on the directory | at start |
 //! | `damaged-<number>/` | what was set aside because it had lost entries | never read again |
@@ -13,8 +14,10 @@
 //! replaces are purged; the lowered mark before a truncation; the standing "joining" before the first entry a
 //! returning empty server takes.
 
+mod ballot;
 pub(crate) mod directory;
 pub(crate) mod disk;
+mod journal;
 pub(crate) mod log;
 pub(crate) mod mark;
 #[cfg(feature = "testing")]
@@ -34,7 +37,8 @@ use crate::config::NodeConfig;
 use crate::error::StartError;
 use crate::standing::{Standing, StandingKeeper};
 use crate::store::directory::DataDirectory;
-use crate::store::disk::{Damage, Opened, SledDisk};
+use crate::store::disk::{Damage, Disk, Opened};
+use crate::store::journal::FILE_BYTES;
 use crate::store::log::LogStore;
 use crate::store::shelf::{FileShelf, SnapshotShelf};
 use crate::store::writer::Writer;
@@ -55,10 +59,19 @@ impl Store {
         config: &NodeConfig,
         on_failure: impl Fn(String) + Send + 'static,
     ) -> Result<Store, StartError> {
+        Store::open_sized(config, FILE_BYTES, on_failure)
+    }
+
+    /// The same with files of the journal of this size.
+    pub(crate) fn open_sized(
+        config: &NodeConfig,
+        file_bytes: u64,
+        on_failure: impl Fn(String) + Send + 'static,
+    ) -> Result<Store, StartError> {
         let directory = DataDirectory::open(&config.data_dir, config.role, &config.triad)?;
         let shelf = FileShelf::new(directory.path());
         let mut remarks = Vec::new();
-        let opened = match open_parts(&directory, &shelf)? {
+        let opened = match open_parts(&directory, file_bytes, &shelf)? {
             Ok(opened) => opened,
             Err(damage) => {
                 // First, and durable: a server that is cut off in the middle of setting aside must not find its log gone
@@ -74,7 +87,7 @@ impl Store {
                     "{damage}; it was set aside as {}, this server catches up from the others before it votes again",
                     aside.display()
                 ));
-                open_parts(&directory, &shelf)?.map_err(|damage| StartError::DataDirectory {
+                open_parts(&directory, file_bytes, &shelf)?.map_err(|damage| StartError::DataDirectory {
                     path: directory.path().to_owned(),
                     problem: format!("a newly made store is damaged again ({damage}): check the disk"),
                 })?
@@ -93,8 +106,12 @@ impl Store {
 }
 
 /// The log and the snapshot must fit together: entries below the snapshot may be gone, nothing above it.
-fn open_parts(directory: &DataDirectory, shelf: &FileShelf) -> Result<Result<Opened, Damage>, StartError> {
-    let opened = match SledDisk::open(directory.path())? {
+fn open_parts(
+    directory: &DataDirectory,
+    file_bytes: u64,
+    shelf: &FileShelf,
+) -> Result<Result<Opened, Damage>, StartError> {
+    let opened = match Disk::open(directory.path(), file_bytes)? {
         Ok(opened) => opened,
         Err(damage) => return Ok(Err(damage)),
     };

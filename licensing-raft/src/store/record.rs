@@ -31,6 +31,11 @@ pub(crate) fn write<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// The checksum in a record; 0 of bytes that are too short to be one.
+pub(crate) fn checksum(record: &[u8]) -> u32 {
+    record.get(1..HEADER).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
 /// The value of a record. `what` names it in errors.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, RecordError> {
     let (header, body) = bytes.split_at_checked(HEADER).ok_or(RecordError::Short(bytes.len()))?;

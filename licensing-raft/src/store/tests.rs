@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::disk::{Contents, Opened};
+use super::journal::FILE_BYTES;
 use super::writer::{Persist, Write};
 use super::*;
 
@@ -18,24 +19,27 @@ use crate::machine::Machine;
 use crate::standing::TriadId;
 use crate::types::{Entry, LogId, Payload, Types, Vote};
 
-fn writer(disk: SledDisk) -> Arc<Writer> {
+/// Where the first entries are.
+const FIRST_FILE: &str = "log/00000000000000000001";
+
+fn writer(disk: Disk) -> Arc<Writer> {
     Arc::new(Writer::start(disk, |why| panic!("{why}")).unwrap())
 }
 
-struct SledBuilder;
+struct DiskBuilder;
 
-impl StoreBuilder<Types, LogStore, Machine, TempDir> for SledBuilder {
+impl StoreBuilder<Types, LogStore, Machine, TempDir> for DiskBuilder {
     async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError<Types>> {
         let dir = tempfile::tempdir().unwrap();
-        let Opened { disk, contents } = SledDisk::open(dir.path()).unwrap().unwrap();
+        let Opened { disk, contents } = Disk::open(dir.path(), FILE_BYTES).unwrap().unwrap();
         let shelf = Arc::new(FileShelf::new(dir.path()));
         Ok((dir, LogStore::new(contents, writer(disk)), Machine::new(shelf)))
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sled_store_passes_the_suite_of_openraft() {
-    Suite::<Types, LogStore, Machine, SledBuilder, TempDir>::test_all(SledBuilder).await.unwrap();
+async fn the_store_on_disk_passes_the_suite_of_openraft() {
+    Suite::<Types, LogStore, Machine, DiskBuilder, TempDir>::test_all(DiskBuilder).await.unwrap();
 }
 
 #[cfg(feature = "testing")]
@@ -72,7 +76,7 @@ fn leader(term: u64) -> openraft::alias::CommittedLeaderIdOf<Types> {
 }
 
 fn open(path: &Path) -> Opened {
-    SledDisk::open(path).unwrap().unwrap_or_else(|damage| panic!("{damage}"))
+    Disk::open(path, FILE_BYTES).unwrap().unwrap_or_else(|damage| panic!("{damage}"))
 }
 
 #[derive(Debug, Clone)]
@@ -133,6 +137,9 @@ proptest! {
 
     #[test]
     fn a_reopened_log_holds_exactly_what_was_committed(steps in prop::collection::vec(step(), 1..60)) {
+        /// The shortest run uses several.
+        const FILE_BYTES: u64 = 2048;
+        let open = |path: &Path| Disk::open(path, FILE_BYTES).unwrap().unwrap_or_else(|damage| panic!("{damage}"));
         let dir = tempfile::tempdir().unwrap();
         let mut disk = open(dir.path()).disk;
         let (mut model, mut term, mut waiting) = (Contents::default(), 1, Vec::new());
@@ -152,10 +159,40 @@ proptest! {
     }
 }
 
+/// Enough for several files: old ones are used again, and what they held before is never taken for the log.
+#[test]
+fn a_journal_that_is_purged_does_not_grow() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = open(dir.path()).disk;
+    let large = |index: u64| {
+        let bytes = Bytes::from(vec![index as u8; 30_000]);
+        Entry::new(LogId::new(leader(1), index), EntryPayload::Normal(Payload(bytes)))
+    };
+    let mut most = 0;
+    for index in 0..400 {
+        disk.commit(&[Write::Append(vec![large(index)])], None).unwrap();
+        if index % 50 == 49 {
+            disk.commit(&[Write::Purge(LogId::new(leader(1), index - 10))], None).unwrap();
+            disk = reopened(disk, dir.path(), index - 9..=index);
+        }
+        most = most.max(fs::read_dir(dir.path().join("log")).unwrap().count());
+    }
+    assert!(most <= 5, "{most} files for at most two megabytes of entries");
+}
+
+/// Opens the disk again and compares the indexes of its entries.
+fn reopened(disk: Disk, path: &Path, expected: std::ops::RangeInclusive<u64>) -> Disk {
+    drop(disk);
+    let Opened { disk, contents } = open(path);
+    let indexes: Vec<u64> = contents.entries.iter().map(|entry| entry.log_id().index).collect();
+    assert_eq!(indexes, expected.collect::<Vec<_>>());
+    disk
+}
+
 /// Found by simulation: a follower heard of a commit while its own copy of the entries was still in the queue, died, and
 /// could not be started again.
 #[test]
-fn a_commit_ahead_of_the_durable_log_is_not_stored() {
+fn a_commit_ahead_of_the_durable_log_is_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     let mut disk = open(dir.path()).disk;
     let entries: Vec<Entry> = (0..5).map(|index| entry(1, index)).collect();
@@ -212,11 +249,16 @@ fn a_log_that_lost_its_tail_is_noticed() {
     check_noticed(|path| fs::remove_dir_all(path.join("log")).unwrap(), "entry 99 had been acknowledged");
     check_noticed(
         |path| {
-            let db = fs::File::options().write(true).open(path.join("log/db")).unwrap();
-            db.set_len(0).unwrap();
+            let journal = fs::File::options().write(true).open(path.join(FIRST_FILE)).unwrap();
+            journal.set_len(0).unwrap();
         },
         "entry 99 had been acknowledged",
     );
+}
+
+#[test]
+fn a_lost_vote_is_noticed() {
+    check_noticed(|path| fs::remove_dir_all(path.join("vote")).unwrap(), "one of term 3 had been given");
 }
 
 #[test]
@@ -228,17 +270,19 @@ fn an_unreadable_mark_is_noticed() {
 fn a_flipped_bit_is_harmless_or_noticed_but_never_costs_an_entry_unseen() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path());
-    let bytes = fs::read(dir.path().join("log/db")).unwrap();
+    let bytes = fs::read(dir.path().join(FIRST_FILE)).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     for place in (0..used).step_by(used / 40) {
         let copy = tempfile::tempdir().unwrap();
-        fs::create_dir(copy.path().join("log")).unwrap();
-        for name in ["triad", "mark", "lock", "log/conf"] {
+        for name in ["log", "vote"] {
+            fs::create_dir(copy.path().join(name)).unwrap();
+        }
+        for name in ["triad", "mark", "lock", "vote/conf", "vote/db"] {
             fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
         }
         let mut flipped = bytes.clone();
         flipped[place] ^= 0x10;
-        fs::write(copy.path().join("log/db"), flipped).unwrap();
+        fs::write(copy.path().join(FIRST_FILE), flipped).unwrap();
         let store = Store::open(&config(copy.path()), |why| panic!("{why}")).unwrap();
         let noticed = matches!(store.standing.read(), Standing::Joining { .. });
         drop(store);

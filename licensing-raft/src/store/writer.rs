@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::store::disk::SledDisk;
+use crate::store::disk::Disk;
 use crate::types::{Entry, LogId, Vote};
 
 /// Writes per commit. The queue itself needs no bound: openraft waits for its own writes and keeps at most a few
@@ -51,7 +51,7 @@ enum Job {
     Close,
 }
 
-/// The writer thread of a sled log.
+/// The writer thread of a log.
 pub(crate) struct Writer {
     jobs: Mutex<Sender<Job>>,
     committed: Arc<Mutex<Option<LogId>>>,
@@ -60,7 +60,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread. `on_failure` hears of the first error, once; after it every write fails.
-    pub(crate) fn start(disk: SledDisk, on_failure: impl Fn(String) + Send + 'static) -> io::Result<Writer> {
+    pub(crate) fn start(disk: Disk, on_failure: impl Fn(String) + Send + 'static) -> io::Result<Writer> {
         let (jobs, queue) = mpsc::channel();
         let committed = Arc::new(Mutex::new(None));
         let noted = committed.clone();
@@ -103,12 +103,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(
-    mut disk: SledDisk,
-    queue: &Receiver<Job>,
-    committed: &Mutex<Option<LogId>>,
-    on_failure: impl Fn(String),
-) {
+fn run(mut disk: Disk, queue: &Receiver<Job>, committed: &Mutex<Option<LogId>>, on_failure: impl Fn(String)) {
     let mut failed: Option<String> = None;
     let mut open = true;
     while open {

@@ -31,7 +31,7 @@ impl Damage {
     pub fn done_to(self, image: &Image, path: &Path, dice: u64) -> Option<Image> {
         let random = Stream::new(dice, "damage");
         let bytes = image.get(path)?.as_ref()?;
-        // Files of sled end in zeros it has not used yet; damage there is none.
+        // A journal and sled's file end in zeros that are not used yet; damage there is none.
         let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let place = || usize::try_from(random.below(used.max(1) as u64)).unwrap_or_default();
         let mut damaged = bytes.clone();
@@ -67,7 +67,8 @@ pub fn files(image: &Image) -> Vec<(&'static str, PathBuf)> {
             "mark" => "the mark",
             "triad" => "the standing",
             "lock" => "the lock",
-            _ if path.parent()?.ends_with("blobs") => "a large page",
+            _ if name.starts_with("spare-") => "a spare file",
+            _ if path.parent()?.ends_with("log") => "the journal",
             _ if name.starts_with("snap.") => "sled's table of pages",
             _ if name.starts_with("snapshot-") => "the snapshot",
             _ => "something else",

@@ -4,26 +4,41 @@
 //! Every server of the triad logs the same history, whoever is master: the events come out of the replicated state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use licensing_core::event::{Event, EventKind, Holding, Return};
 use licensing_core::id::Seats;
 use licensing_core::outcome::Denial;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tracing::{debug, info, warn};
 
 use crate::render::printable;
 use crate::server::Server;
 
+/// After what there was has been logged: nobody reads a log this closely, and being woken for each event costs more than
+/// writing it.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// Logs events until the node stops.
 pub(crate) async fn follow(server: Arc<Server>) {
     let mut events = server.node.events();
+    let mut next = events.recv().await;
     loop {
-        match events.recv().await {
+        match next {
             Ok(event) => log(&event),
             // A burst faster than the log can be written: the state is whole, only this log is not.
             Err(RecvError::Lagged(missed)) => warn!("{missed} events were not logged"),
             Err(RecvError::Closed) => return,
         }
+        next = match events.try_recv() {
+            Ok(event) => Ok(event),
+            Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+            Err(TryRecvError::Closed) => return,
+            Err(TryRecvError::Empty) => {
+                tokio::time::sleep(PAUSE).await;
+                events.recv().await
+            }
+        };
     }
 }
 

@@ -11,6 +11,7 @@
 //! a flood of silent connections pushes out its own oldest ones, never a server that speaks as soon as it connects.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,8 @@ use licensing_client::protocol::PREAMBLE;
 use licensing_raft::PEER_PREAMBLE;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
@@ -69,7 +71,15 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
             drop(place);
             server.node.accept_peer(stream, from.to_string());
         }
-        Ok(Ok(Opening::Client)) => client_port::serve(server, stream, from, deadline, place).await,
+        Ok(Ok(Opening::Client)) => match server.elsewhere().cloned() {
+            None => client_port::serve(server, stream, from, deadline, place).await,
+            Some(threads) => place.move_to(&threads, |place| async move {
+                match stream.moved_here() {
+                    Ok(stream) => client_port::serve(server, stream, from, deadline, place).await,
+                    Err(problem) => debug!(%from, "{problem}, closed"),
+                }
+            }),
+        },
         Ok(Ok(Opening::Tls)) => {
             info!(%from, "speaks TLS, which is not configured on this server, closed");
         }
@@ -175,6 +185,11 @@ impl Undecided {
         };
         let place = Place { undecided: self.clone(), number };
         let task = tokio::spawn(open(server, stream, Far(from), place));
+        self.note(number, &task);
+    }
+
+    /// Which task a connection is in, unless it is decided already.
+    fn note(&self, number: u64, task: &JoinHandle<()>) {
         if let Some(handle) = self.lock().tasks.get_mut(&number) {
             *handle = Some(task.abort_handle());
         }
@@ -182,6 +197,18 @@ impl Undecided {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Goes on with the connection on other threads.
+    fn move_to<F>(self, threads: &Handle, serving: impl FnOnce(Place) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (undecided, number) = (self.undecided.clone(), self.number);
+        let task = threads.spawn(serving(self));
+        undecided.note(number, &task);
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use licensing_raft::{Node, StartError};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
@@ -53,11 +54,15 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Runs a server until `shutdown` is done, an administrator stops it, or its node fails.
 ///
+/// The node lives on the runtime this is called on, best one of a single thread: its steps follow each other, and handing
+/// them from thread to thread takes longer than they do. Most clients are served on `other_threads`, if there are any.
+///
 /// `ready` is called once, when the store is open and the port answers; whether there is a master by then is another
 /// matter. `listener` is opened by the caller (see [`listen`]), so that tests take any free port.
 pub async fn run(
     config: ServerConfig,
     listener: TcpListener,
+    other_threads: Option<Handle>,
     ready: impl FnOnce(SocketAddr),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
@@ -67,14 +72,18 @@ pub async fn run(
     }
     let node = Node::start(config.node.clone()).await?;
     let mut failure = node.failure();
-    let server = Arc::new(Server::new(node, &config));
+    let server = Arc::new(Server::new(node, &config).with_threads(other_threads));
     let features = config.license.license.features.len();
     info!(role = %server.role, %address, "serving {} with {features} feature lines", config.license.path.display());
 
     // Dropping the set ends the tasks.
     let mut tasks = JoinSet::new();
     tasks.spawn(mastership::follow(server.clone()));
-    tasks.spawn(debug_log::follow(server.clone()));
+    let logging = debug_log::follow(server.clone());
+    match &server.other_threads {
+        Some(threads) => tasks.spawn_on(logging, threads),
+        None => tasks.spawn(logging),
+    };
     tasks.spawn(admin::follow_installs(server.clone()));
     let accepting = tasks.spawn(port::accept(server.clone(), listener));
     ready(address);

@@ -13,10 +13,15 @@ use licensing_core::id::Role;
 use licensing_core::license::TriadIdentity;
 use licensing_raft::watch::{Watched, Watcher};
 use licensing_raft::{Mastership, Node};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::config::{Limits, ServerConfig};
 use crate::license_file::LicenseFile;
+
+/// So many client connections are served on the node's own thread: two wake-ups fewer for each request, which is what
+/// a small site waits for. More of them would keep the node from its work.
+const NEAR_CONNECTIONS: usize = 16;
 
 /// A running server.
 pub(crate) struct Server {
@@ -30,6 +35,8 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     /// One permit for each client connection.
     pub(crate) connections: Arc<Semaphore>,
+    /// Threads for what the node's own thread should not be kept with, if there are any.
+    pub(crate) other_threads: Option<Handle>,
     license: RwLock<Arc<LicenseFile>>,
     standing: Watched<Standing>,
     stop: Watched<Option<Stop>>,
@@ -58,11 +65,17 @@ impl Server {
             session_grace: config.node.session_grace,
             limits: config.limits,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
+            other_threads: None,
             license: RwLock::new(Arc::new(config.license.clone())),
             standing: Watched::new(Standing { role, master: None }),
             stop: Watched::new(None),
             closing: Watched::new(false),
         }
+    }
+
+    /// With other threads than the node's own.
+    pub(crate) fn with_threads(self, other_threads: Option<Handle>) -> Server {
+        Server { other_threads, ..self }
     }
 
     /// The license file as it was last read. Nothing can panic while the lock is held.
@@ -72,6 +85,12 @@ impl Server {
 
     pub(crate) fn set_license(&self, file: LicenseFile) {
         *self.license.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
+    }
+
+    /// Where the next client connection is to be served, if not here.
+    pub(crate) fn elsewhere(&self) -> Option<&Handle> {
+        let open = self.limits.connections.saturating_sub(self.connections.available_permits());
+        self.other_threads.as_ref().filter(|_| open >= NEAR_CONNECTIONS)
     }
 
     /// Whether the state has a license to serve: not before the very first `Install`.

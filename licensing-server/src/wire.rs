@@ -1,5 +1,7 @@
 //! A connection as the port sees it: TCP, or the like in memory where a triad is simulated.
 
+use std::io;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -12,6 +14,14 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Small messages are sent at once.
     fn hurry(&self) {}
 
+    /// The same connection, watched by the runtime that this is called on.
+    fn moved_here(self) -> io::Result<Self>
+    where
+        Self: Sized,
+    {
+        Ok(self)
+    }
+
     fn divide(self) -> (Self::Reading, Self::Writing);
 }
 
@@ -23,6 +33,10 @@ impl Wire for TcpStream {
         // A request is one small message; waiting to fill a segment would cost more than the request. A connection
         // that refuses this works all the same.
         let _ = self.set_nodelay(true);
+    }
+
+    fn moved_here(self) -> io::Result<TcpStream> {
+        TcpStream::from_std(self.into_std()?)
     }
 
     fn divide(self) -> (OwnedReadHalf, OwnedWriteHalf) {

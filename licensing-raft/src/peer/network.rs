@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError
 use openraft::network::RPCOption;
 use openraft::raft::{SnapshotResponse, StreamAppendResult};
 use openraft::{AnyError, EmptyNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use crate::peer::link::{Link, LinkError};
 use crate::peer::message::{CHUNK_BYTES, Chunk, PeerReply, PeerRequest};
@@ -28,6 +29,11 @@ use crate::types::{
 
 /// Appends under way to one peer: enough to hide a round trip behind a commit, few enough that a lost one is noticed.
 const PIPELINE: usize = 16;
+
+/// How long news of a commit waits for entries to travel with. openraft sends them in an append of their own otherwise,
+/// which doubles the messages between the servers while requests come one by one. Nobody waits for the news: a standby
+/// acts on a commit only when it becomes master, and then finds out by itself.
+const NEWS_PATIENCE: Duration = Duration::from_millis(5);
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
 const CHUNK_TTL: Duration = Duration::from_secs(10);
@@ -231,6 +237,9 @@ impl RaftNetworkV2<Types> for PeerNetwork {
 /// empty append behind it, however much later that was made: a process that stood still for seconds would take answers
 /// from before its sleep for a quorum that hears it now. With this rule a confirmation is never newer than the append it
 /// answers by more than `patience`, which the lease's margin covers.
+///
+/// An append without entries only brings news of a commit. It waits for [`NEWS_PATIENCE`]; if another append comes
+/// meanwhile, that one brings the news and its answer stands for both. Heartbeats do not wait.
 fn pipelined<S>(
     lane: AppendLane,
     mut input: S,
@@ -243,6 +252,7 @@ where
     let mut under_way = FuturesOrdered::new();
     let mut taken_at: VecDeque<Instant> = VecDeque::new();
     let (mut input_ended, mut failed) = (false, false);
+    let mut news: Option<News> = None;
     stream::poll_fn(move |context| {
         let is_late = |taken_at: &VecDeque<Instant>| {
             let since = taken_at.front().map_or(Duration::ZERO, Instant::elapsed);
@@ -258,6 +268,12 @@ where
                 failed = !whole;
                 return Poll::Ready(Some(result));
             }
+            let due = news.take_if(|news| input_ended || news.is_due(context));
+            if let Some(request) = due.and_then(|news| news.request) {
+                taken_at.push_back(Instant::now());
+                under_way.push_back(append(lane.clone(), request, ttl));
+                continue;
+            }
             if input_ended || under_way.len() == PIPELINE || is_late(&taken_at) {
                 return if under_way.is_empty() { Poll::Ready(None) } else { Poll::Pending };
             }
@@ -268,13 +284,33 @@ where
                     failed = true;
                     return Poll::Ready(Some(Err(network_error("this server stood still"))));
                 }
+                Some(request) if request.entries.is_empty() && !lane.heartbeats => {
+                    news.get_or_insert_with(News::new).request = Some(request);
+                }
                 Some(request) => {
+                    news = None;
                     taken_at.push_back(Instant::now());
                     under_way.push_back(append(lane.clone(), request, ttl));
                 }
             }
         }
     })
+}
+
+/// The latest append without entries, which may still find company.
+struct News {
+    request: Option<AppendRequest>,
+    due: Pin<Box<Sleep>>,
+}
+
+impl News {
+    fn new() -> News {
+        News { request: None, due: Box::pin(tokio::time::sleep(NEWS_PATIENCE)) }
+    }
+
+    fn is_due(&mut self, context: &mut Context<'_>) -> bool {
+        self.due.as_mut().poll(context).is_ready()
+    }
 }
 
 /// Sends one append. The flag says whether all of it was taken, so that what follows makes sense.
@@ -404,7 +440,7 @@ mod tests {
                 Some((request, input))
             }
         });
-        let lane = AppendLane { link, heartbeats: false, progressed: Progressed::default() };
+        let lane = AppendLane { link, heartbeats: true, progressed: Progressed::default() };
         let results = pipelined(lane, Box::pin(input), TTL, PATIENCE);
         let mut results = std::pin::pin!(results);
         feeding.send(empty_append()).unwrap();

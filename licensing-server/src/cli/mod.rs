@@ -90,12 +90,13 @@ pub(crate) fn talk(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// A runtime for commands; the daemon's is made the same way.
+/// A runtime for commands, and for what the daemon does besides running its node.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::unknown(format!("cannot start the runtime: {error}")))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_runtime)
+}
+
+pub(crate) fn no_runtime(error: io::Error) -> Failure {
+    Failure::unknown(format!("cannot start the runtime: {error}"))
 }
 
 /// `10s`, `500ms`, `1m 30s`.

@@ -1,6 +1,6 @@
 //! `licensing-server serve`: flags, logs, signals and the open port around [`crate::run::run`].
 
-use std::io::{self, Read};
+use std::io::{self, BufWriter, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,11 +10,13 @@ use licensing_client::{SearchPathError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::info;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, parse_duration, parse_duration_or_zero, put, runtime};
+use super::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, runtime, talk};
 use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
 use crate::exit::Exit;
 use crate::run::{listen, run};
@@ -24,6 +26,12 @@ pub(crate) const IN_USE: &str = "is in use by another program";
 
 /// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
 const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership=warn";
+
+/// Lines that may wait to be written: two seconds of the fastest machine, some 20 MB.
+const LINES_WAITING: usize = 100_000;
+
+/// Bytes of log written with one call, as long as more are waiting.
+const LOG_BUFFER: usize = 32 << 10;
 
 /// File descriptors a server needs besides those of clients: peers, the store, standard streams.
 const OTHER_FILES: usize = 256;
@@ -92,7 +100,8 @@ enum LogFormat {
 }
 
 pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
-    log_to_stderr(args.log_format);
+    // Given up last: what is logged on the way out is written then.
+    let _log = log_to_stderr(args.log_format);
     let options = ServeOptions {
         license: args.license,
         role: args.role,
@@ -115,14 +124,21 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         exit_with_stdin();
     }
     let role = config.node.role;
-    runtime()?.block_on(async move {
+    let others = runtime()?;
+    let other_threads = Some(others.handle().clone());
+    node_runtime()?.block_on(async move {
         let shutdown = shutdown_signal()?;
         let listener = bind(&addresses)?;
         // A parent that has gone away does not matter: the log says the same.
         let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
-        run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
+        run(config, listener, other_threads, ready, shutdown).await.map_err(Failure::no)?;
         Ok(Exit::Done)
     })
+}
+
+/// The node's own thread; see [`run`].
+fn node_runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(no_runtime)
 }
 
 fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
@@ -134,15 +150,22 @@ fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
     Ok((role, address))
 }
 
-fn log_to_stderr(format: LogFormat) {
+/// A line for each checkout and checkin: a thread of its own writes as many as there are with one call, so that a slow
+/// terminal or disk holds up nobody. Lines are left out only when a hundred thousand wait.
+fn log_to_stderr(format: LogFormat) -> WorkerGuard {
+    let (writer, guard) = NonBlockingBuilder::default()
+        .thread_name("log-to-stderr")
+        .buffered_lines_limit(LINES_WAITING)
+        .finish(BufWriter::with_capacity(LOG_BUFFER, io::stderr()));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let set = match format {
         LogFormat::Text => log.with_ansi(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     // Only a program that embeds this one can have set a log of its own.
     drop(set);
+    guard
 }
 
 /// Raises the limit of open files as far as needed and allowed; takes fewer connections when it is not enough.
@@ -201,7 +224,8 @@ fn shutdown_signal() -> Result<impl Future<Output = ()>, Failure> {
         info!("{name}: stopping, once more to stop at once");
         tokio::spawn(async move {
             let name = either().await;
-            warn!("{name} again: EXITING at once");
+            // The log's own thread would not get to it any more.
+            talk(format_args!("{name} again: EXITING at once"));
             std::process::exit(i32::from(Exit::No.code()));
         });
     })

@@ -44,7 +44,16 @@ pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request
             Err(problem) => propose_error(&server, problem),
         },
         Request::Status { filter, after } => {
-            Reply::Status(Box::new(status_page::make(&server, &filter, after)))
+            let threads = server.other_threads.clone();
+            // A page can be large.
+            let page = async move { status_page::make(&server, &filter, after) };
+            match threads {
+                None => Reply::Status(Box::new(page.await)),
+                Some(threads) => match threads.spawn(page).await {
+                    Ok(page) => Reply::Status(Box::new(page)),
+                    Err(stopped) => Reply::Unknown(stopped.to_string()),
+                },
+            }
         }
         Request::Reread => match admin.check(&server, "reread", from) {
             Ok(()) => admin::reread(&server).await,

@@ -131,7 +131,7 @@ async fn start_server(role: Role, config: ServerConfig, listener: TcpListener) -
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
     let ready = move |address| ready.send(address).expect("nobody waits for the server");
-    let task = tokio::spawn(run(config, listener, ready, shutdown));
+    let task = tokio::spawn(run(config, listener, None, ready, shutdown));
     match is_ready.await {
         Ok(address) => TestServer { role, address, stop: Some(stop), task },
         Err(_) => panic!("the {role} did not start: {:?}", task.await),

@@ -15,6 +15,9 @@ pub const MESSAGE_LIMIT: usize = 5 << 20;
 /// data and still below what would exhaust a server's memory.
 pub const SNAPSHOT_LIMIT: usize = 1 << 30;
 
+/// Room for a checkout or its answer, so that their bytes are not moved while they are written.
+const USUAL_BYTES: usize = 128;
+
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
@@ -57,7 +60,7 @@ pub enum CodecError {
 /// The bytes of a value. Cannot fail for the types of this project: none has an unsized sequence or a failing
 /// `Serialize`.
 pub fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
     append_to(&mut bytes, value);
     bytes
 }

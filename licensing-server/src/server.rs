@@ -21,7 +21,7 @@ use crate::license_file::LicenseFile;
 
 /// So many client connections are served on the node's own thread: two wake-ups fewer for each request, which is what
 /// a small site waits for. More of them would keep the node from its work.
-const NEAR_CONNECTIONS: usize = 16;
+const NEAR_CONNECTIONS: usize = 8;
 
 /// A running server.
 pub(crate) struct Server {

@@ -90,7 +90,7 @@ pub(crate) fn talk(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// A runtime for commands, and for what the daemon does besides running its node.
+/// A runtime for commands.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_runtime)
 }

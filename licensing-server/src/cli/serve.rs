@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use licensing_client::{SearchPathError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +16,7 @@ use tracing::info;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, runtime, talk};
+use super::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
 use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
 use crate::exit::Exit;
 use crate::run::{listen, run};
@@ -124,7 +124,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         exit_with_stdin();
     }
     let role = config.node.role;
-    let others = runtime()?;
+    let others = other_runtime()?;
     let other_threads = Some(others.handle().clone());
     node_runtime()?.block_on(async move {
         let shutdown = shutdown_signal()?;
@@ -134,6 +134,18 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         run(config, listener, other_threads, ready, shutdown).await.map_err(Failure::no)?;
         Ok(Exit::Done)
     })
+}
+
+/// Most clients and the log; see [`run`]. When there are too few processors for everything, the node and its disk go first:
+/// what they decide together grows while clients wait, and heartbeats are not late.
+fn other_runtime() -> Result<Runtime, Failure> {
+    /// Enough to step back, and far from being starved.
+    const NICENESS: i32 = 5;
+    // A thread that may not even be nicer is as good as before.
+    let step_back = || {
+        let _ = setpriority_process(None, NICENESS);
+    };
+    Builder::new_multi_thread().on_thread_start(step_back).enable_all().build().map_err(no_runtime)
 }
 
 /// The node's own thread; see [`run`].

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use licensing_client::protocol::{Recollection, Reply, Request, Standing, is_administrative};
 use licensing_core::command::{Action, Call, Command};
 use licensing_core::id::{SessionId, Token};
+use licensing_core::outcome::{Denial, Outcome};
 use licensing_core::view::Recalled;
 use licensing_raft::ProposeError;
 
@@ -29,10 +30,12 @@ pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request
             {
                 return refusal;
             }
-            if server.node.look(|state| state.session_matches(session, &token)) {
+            let call = Call { session, token, request, acknowledged, action };
+            let reply = propose(&server, Command::Call(call)).await;
+            if is_sign_of_life(&server, session, &token, &reply) {
                 server.node.touch(session);
             }
-            propose(&server, Command::Call(Call { session, token, request, acknowledged, action })).await
+            reply
         }
         Request::Recall { session, token, request } => match server.node.read().await {
             Ok(state) => Reply::Recalled(match state.recall(session, &token, request) {
@@ -83,6 +86,18 @@ async fn propose(server: &Server, command: Command) -> Reply {
     match server.node.propose(command).await {
         Ok(answer) => Reply::Answer(answer),
         Err(problem) => propose_error(server, problem),
+    }
+}
+
+/// Whether a request came from its session. The decision says so; without one the state does, and asking it would keep
+/// whoever changes it waiting.
+fn is_sign_of_life(server: &Server, session: SessionId, token: &Token, reply: &Reply) -> bool {
+    match reply {
+        Reply::Answer(answer) => !matches!(
+            answer.outcome,
+            Outcome::Denied(Denial::UnknownSession { .. } | Denial::WrongToken { .. })
+        ),
+        _ => server.node.look(|state| state.session_matches(session, token)),
     }
 }
 

@@ -9,10 +9,15 @@
 
 pub mod conditions;
 pub mod cpu;
+pub mod crowd;
 pub mod failover;
 pub mod gaps;
 pub mod limits;
 pub mod load;
 pub mod output;
+pub mod peer;
+pub mod plot;
 pub mod probe;
+pub mod seats;
+pub mod trace;
 pub mod triad;

@@ -47,7 +47,7 @@ pub struct Axis {
 pub enum Style {
     /// Points with lines between them.
     Line,
-    /// Points only.
+    /// Points only, the highest one larger.
     Dots,
 }
 
@@ -207,8 +207,10 @@ impl Plot {
                  stroke-dasharray=\"4 3\"/>",
                 HEIGHT - BOTTOM
             );
-            // One below the other: marks are often close.
-            text(&mut svg, at + 4.0, TOP + 12.0 + 14.0 * (place % 4) as f64, "fill=\"#555\"", &mark.label);
+            // To the side with more room, and one below the other: marks are often close.
+            let (side, anchor) = if at < WIDTH * 0.7 { (4.0, "start") } else { (-4.0, "end") };
+            let attributes = format!("fill=\"#555\" text-anchor=\"{anchor}\"");
+            text(&mut svg, at + side, TOP + 12.0 + 14.0 * (place % 4) as f64, &attributes, &mark.label);
         }
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
             draw(&mut svg, series, colour, x, y);
@@ -274,9 +276,12 @@ fn upwards(range: Range, value: f64) -> f64 {
 fn draw(svg: &mut String, series: &Series, colour: &str, x: Range, y: Range) {
     let places: Vec<(f64, f64)> =
         series.points.iter().map(|(a, b)| (across(x, *a), upwards(y, *b))).collect();
-    let radius = match series.style {
+    let highest = places.iter().map(|(_, y)| *y).fold(f64::INFINITY, f64::min);
+    let radius = |y: f64| match series.style {
         Style::Line => 3.0,
-        Style::Dots => 1.2,
+        // One among a thousand must not be overlooked.
+        Style::Dots if y == highest => 4.0,
+        Style::Dots => 1.4,
     };
     if series.style == Style::Line {
         let line: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -288,7 +293,7 @@ fn draw(svg: &mut String, series: &Series, colour: &str, x: Range, y: Range) {
     }
     let _ = writeln!(svg, "<g fill=\"{colour}\">");
     for (x, y) in places {
-        let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>");
+        let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{}\"/>", radius(y));
     }
     svg.push_str("</g>\n");
 }

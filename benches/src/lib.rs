@@ -4,6 +4,8 @@
 //! Two programs: `load` and `failover`. Each starts its own triad, measures beside every result what the machine itself
 //! can do ([`limits`]) and who used its processors meanwhile ([`cpu`]), and never hides a request that was slow: a
 //! closed loop notes every answer, and an answer that has not come yet counts with the time it has been waited for.
+//! Other programs can be given the same work in the same run ([`peer`]); the loops are the same code for all
+//! ([`seats`]).
 //!
 //! What this is not: a test. Nothing here judges whether the answers were right.
 

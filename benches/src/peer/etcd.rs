@@ -25,6 +25,12 @@ pub fn program() -> Option<PathBuf> {
     find_program("etcd")
 }
 
+/// Why it cannot be started here, and what helps.
+pub fn missing() -> Option<String> {
+    let nowhere = program().is_none();
+    nowhere.then(|| "etcd is not on the PATH; on Debian: apt-get install etcd-server".to_owned())
+}
+
 /// Three members; dropping ends them.
 #[derive(Debug)]
 pub struct EtcdServers {
@@ -56,8 +62,7 @@ impl EtcdServers {
         for place in 0..MEMBERS {
             servers.spawn(place)?;
         }
-        let leader = servers.wait_for_leader().await?;
-        let (_, status) = leader;
+        let (_, status) = servers.wait_for_leader().await?;
         servers.version = status.version;
         Ok(servers)
     }

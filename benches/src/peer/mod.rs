@@ -56,11 +56,10 @@ impl Peer {
         if process::find_program(process::SETPRIV).is_none() {
             return Some("setpriv is not on the PATH; it is part of util-linux".to_owned());
         }
-        let (found, package) = match self {
-            Peer::Etcd => (etcd::program().is_some(), "etcd-server"),
-            Peer::Postgres => (postgres::programs().is_some(), "postgresql"),
-        };
-        (!found).then(|| format!("{} is not installed; on Debian: apt-get install {package}", self.name()))
+        match self {
+            Peer::Etcd => etcd::missing(),
+            Peer::Postgres => postgres::missing(),
+        }
     }
 
     /// How the seats lie in it, for the head of a row.

@@ -67,6 +67,16 @@ pub fn programs() -> Option<PathBuf> {
     newest.or_else(|| Some(find_program("postgres")?.parent()?.to_owned()))
 }
 
+/// Why it cannot be started here, and what helps.
+pub fn missing() -> Option<String> {
+    if programs().is_none() {
+        return Some("PostgreSQL is not installed; on Debian: apt-get install postgresql".to_owned());
+    }
+    let root = rustix::process::geteuid().is_root();
+    let nobody = if root { number_of(USER, "-u").err() } else { None };
+    nobody.map(|problem| format!("{problem:#}; make one with useradd, or do not measure as root"))
+}
+
 /// One server; dropping ends it.
 #[derive(Debug)]
 pub struct PostgresServer {

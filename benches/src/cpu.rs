@@ -10,8 +10,8 @@ use licensing_server::local_triad::LocalTriad;
 #[derive(Debug)]
 pub struct CpuWatch {
     begun: Instant,
-    /// Name, process, time used before.
-    processes: Vec<(String, u32, Duration)>,
+    /// Name; its processes, each with the time it had used before.
+    groups: Vec<(String, Vec<(u32, Duration)>)>,
     machine_before: Duration,
 }
 
@@ -29,25 +29,33 @@ impl CpuWatch {
     pub fn begin(triad: Option<&LocalTriad>) -> CpuWatch {
         let servers = Role::ALL.into_iter().filter_map(|role| {
             let id = triad?.process_id(role)?;
-            Some((role.to_string(), id))
+            Some((role.to_string(), vec![id]))
         });
-        let own = ("clients".to_owned(), std::process::id());
-        let processes = std::iter::once(own)
+        CpuWatch::of(servers.collect())
+    }
+
+    /// Watches this process and some others; those under one name count together.
+    pub fn of(servers: Vec<(String, Vec<u32>)>) -> CpuWatch {
+        let own = ("clients".to_owned(), vec![std::process::id()]);
+        let before = |id| (id, process_time(id).unwrap_or_default());
+        let groups = std::iter::once(own)
             .chain(servers)
-            .map(|(name, id)| (name, id, process_time(id).unwrap_or_default()))
+            .map(|(name, ids)| (name, ids.into_iter().map(before).collect()))
             .collect();
-        CpuWatch { begun: Instant::now(), processes, machine_before: machine_time().unwrap_or_default() }
+        CpuWatch { begun: Instant::now(), groups, machine_before: machine_time().unwrap_or_default() }
     }
 
     /// What was used since the beginning. A process that has ended meanwhile is left out.
     pub fn end(&self) -> CpuUse {
         let elapsed = self.begun.elapsed().as_secs_f64();
+        let used = |(id, before): &(u32, Duration)| Some(process_time(*id)?.saturating_sub(*before));
         let shares: Vec<(String, f64)> = self
-            .processes
+            .groups
             .iter()
-            .filter_map(|(name, id, before)| {
-                let used = process_time(*id)?.saturating_sub(*before);
-                Some((name.clone(), used.as_secs_f64() / elapsed))
+            .filter_map(|(name, processes)| {
+                let used: Vec<Duration> = processes.iter().filter_map(used).collect();
+                let total: Duration = used.iter().sum();
+                (!used.is_empty()).then(|| (name.clone(), total.as_secs_f64() / elapsed))
             })
             .collect();
         let machine = machine_time().unwrap_or_default().saturating_sub(self.machine_before);

@@ -15,15 +15,20 @@ pub struct Gaps {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// When an answer came, and how long after the one before.
+pub type Answer = (Instant, Duration);
+
+#[derive(Debug)]
 struct Inner {
     last: Instant,
     longest: Duration,
+    /// Every answer, while it is recorded.
+    recorded: Option<Vec<Answer>>,
 }
 
 impl Default for Gaps {
     fn default() -> Self {
-        Gaps { inner: Mutex::new(Inner { last: Instant::now(), longest: Duration::ZERO }) }
+        Gaps { inner: Mutex::new(Inner { last: Instant::now(), longest: Duration::ZERO, recorded: None }) }
     }
 }
 
@@ -43,6 +48,16 @@ impl Gaps {
         self.lock().longest(Instant::now())
     }
 
+    /// Keeps every answer from now on.
+    pub fn record(&self) {
+        self.lock().recorded = Some(Vec::new());
+    }
+
+    /// What was kept since; nothing more is.
+    pub fn recorded(&self) -> Vec<Answer> {
+        self.lock().recorded.take().unwrap_or_default()
+    }
+
     /// When the last answer came.
     pub fn last(&self) -> Instant {
         self.lock().last
@@ -57,6 +72,8 @@ impl Gaps {
 impl Inner {
     fn answered(&mut self, now: Instant) {
         self.longest = self.longest(now);
+        let gap = now - self.last;
+        self.recorded.iter_mut().for_each(|answers| answers.push((now, gap)));
         self.last = now;
     }
 
@@ -107,12 +124,22 @@ mod tests {
     #[test]
     fn a_gap_counts_while_it_lasts_and_until_a_longer_one() {
         let start = Instant::now();
-        let mut gaps = Inner { last: start, longest: Duration::ZERO };
+        let mut gaps = Inner { last: start, longest: Duration::ZERO, recorded: None };
         assert_eq!(gaps.longest(start + ms(20)), ms(20));
         gaps.answered(start + ms(30));
         gaps.answered(start + ms(31));
         assert_eq!(gaps.longest(start + ms(40)), ms(30));
         assert_eq!(gaps.longest(start + ms(80)), ms(49));
+    }
+
+    #[test]
+    fn answers_are_kept_only_while_they_are_recorded() {
+        let start = Instant::now();
+        let mut gaps = Inner { last: start, longest: Duration::ZERO, recorded: None };
+        gaps.answered(start + ms(1));
+        gaps.recorded = Some(Vec::new());
+        gaps.answered(start + ms(4));
+        assert_eq!(gaps.recorded, Some(vec![(start + ms(4), ms(3))]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The load: clients that check a seat out and in again, as fast as the answers come.
 //!
-//! A closed loop: every client waits for its answer before it asks again, so the rate is what the triad gives, and a
+//! A closed loop: every client waits for its answer before it asks again, so the rate is what the servers give, and a
 //! stall shows as the longest latency and as fewer requests, not as a queue that grows. Every request that begins while
 //! it is measured counts, also the one that is answered after the end.
 
@@ -10,21 +10,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
-use licensing_client::{Client, RequestError, SearchPath};
+use licensing_client::SearchPath;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::output::talk;
-use crate::triad::feature_name;
+use crate::seats::Seats;
 
-/// A client that got no answer tries again after this long, so that a dead triad is not asked a million times a second.
+/// A client that got no answer tries again after this long, so that a dead server is not asked a million times a second.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
 
 /// How much load, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Each with a session, a connection and one request at a time.
+    /// Each with one request at a time, and on a triad with a session and a connection of its own.
     pub clients: usize,
     /// Client `n` uses feature `n` modulo this.
     pub features: usize,
@@ -61,7 +61,7 @@ pub struct LoadReport {
 struct Tally {
     latencies_us: Histogram<u64>,
     errors: u64,
-    last_problem: Option<RequestError>,
+    last_problem: Option<anyhow::Error>,
 }
 
 #[derive(Clone, Copy)]
@@ -80,14 +80,13 @@ pub struct Load {
 
 impl Load {
     /// Sets the clients to work; the warm-up begins.
-    pub fn start(plan: Plan, clients: &[Client]) -> Load {
+    pub fn start<S: Seats>(plan: Plan, clients: Vec<S>) -> Load {
         let from = Instant::now() + plan.warm_up;
         let schedule = Schedule { from, until: from + plan.measured };
         let answered = Arc::new(AtomicU64::new(0));
         let mut workers = JoinSet::new();
-        for (number, client) in clients.iter().enumerate() {
-            let feature = feature_name(number % plan.features.max(1));
-            workers.spawn(work(client.clone(), feature, schedule, answered.clone()));
+        for client in clients {
+            workers.spawn(work(client, schedule, answered.clone()));
         }
         Load { plan, schedule, answered, workers }
     }
@@ -122,22 +121,21 @@ impl Load {
         }
         let elapsed = self.schedule.from.elapsed();
         if let Some(problem) = &all.last_problem {
-            talk(format_args!("{} errors, the last one: {problem}", all.errors));
+            talk(format_args!("{} errors, the last one: {problem:#}", all.errors));
         }
         Ok(all.report(&self.plan, elapsed))
     }
 }
 
-async fn work(
-    client: Client,
-    feature: String,
+async fn work<S: Seats>(
+    mut client: S,
     schedule: Schedule,
     answered: Arc<AtomicU64>,
 ) -> anyhow::Result<Tally> {
     let mut tally = Tally::new()?;
     while Instant::now() < schedule.until {
         let asked = Instant::now();
-        let seat = match client.checkout(feature.as_str()).await {
+        let seat = match client.checkout().await {
             Ok(seat) => seat,
             Err(problem) => {
                 tally.error(problem);
@@ -147,8 +145,8 @@ async fn work(
         };
         tally.answer(asked, schedule, &answered)?;
         let asked = Instant::now();
-        match seat.checkin().await {
-            Ok(_) => tally.answer(asked, schedule, &answered)?,
+        match client.checkin(seat).await {
+            Ok(()) => tally.answer(asked, schedule, &answered)?,
             Err(problem) => tally.error(problem),
         }
     }
@@ -171,7 +169,7 @@ impl Tally {
     }
 
     /// Errors count always: one in the warm-up is as wrong as one later.
-    fn error(&mut self, problem: RequestError) {
+    fn error(&mut self, problem: anyhow::Error) {
         self.errors += 1;
         self.last_problem = Some(problem);
     }

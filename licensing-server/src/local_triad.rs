@@ -165,7 +165,7 @@ impl LocalTriad {
             None => tempfile::Builder::new().prefix("licensing-triad-").tempdir(),
         };
         let directory = directory.map_err(TriadError::io("make a temporary directory"))?;
-        let held = free_ports().map_err(TriadError::io("find free ports"))?;
+        let held = free_ports::<3>().map_err(TriadError::io("find free ports"))?;
         let ports = held.each_ref().map(|(port, _)| *port);
         let mut triad = LocalTriad { servers: [const { None }; 3], program, options, ports, directory };
         triad.write_license(&triad.options.features)?;
@@ -446,8 +446,9 @@ fn not_running(role: Role) -> TriadError {
     TriadError::io(format!("find the {role}"))(io::Error::new(io::ErrorKind::NotFound, "it is not running"))
 }
 
-/// Three ports nobody listens on, with the listeners that keep them.
-fn free_ports() -> io::Result<[(u16, TcpListener); 3]> {
+/// Ports on the loopback nobody listens on, with the listeners that keep them until they are dropped. They stay free
+/// while a process that was given one is down: the system gives them to no outgoing connection.
+pub fn free_ports<const COUNT: usize>() -> io::Result<[(u16, TcpListener); COUNT]> {
     let mut held: Vec<(u16, TcpListener)> = Vec::new();
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     // A thousand tries: more than that many busy ports in a row means that something else is wrong.
@@ -460,7 +461,7 @@ fn free_ports() -> io::Result<[(u16, TcpListener); 3]> {
             Err(error) => last = error,
         }
         match held.try_into() {
-            Ok(three) => return Ok(three),
+            Ok(enough) => return Ok(enough),
             Err(fewer) => held = fewer,
         }
     }

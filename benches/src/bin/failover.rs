@@ -1,11 +1,17 @@
 //! `failover`: how long clients wait while the master goes away and comes back.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use licensing_benches::conditions::{load_average, machine};
-use licensing_benches::failover::{DISK_STALL, FailoverReport, How, Observed, run};
+use licensing_benches::crowd::DISK_STALL;
+use licensing_benches::failover::{FailoverReport, How, Observed, run};
 use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::peer::Peer;
+use licensing_benches::peer::failover::{Observed as PeerObserved, run as run_peer};
+use licensing_benches::trace::{plot, typical};
 use licensing_benches::triad::{TriadArgs, serve_if_asked};
 
 /// Given back at once, however often it has crashed: here it always has.
@@ -25,11 +31,25 @@ struct Args {
     /// How the master goes away
     #[arg(long, value_enum, default_value_t)]
     how: How,
+    /// Measure this one after the triad: its leader is killed with SIGKILL, whatever --how says
+    #[arg(long, value_parser = replicated_peer())]
+    peer: Option<Peer>,
+    /// How often the peer's leader is killed
+    #[arg(long, value_name = "ROUNDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    peer_rounds: u16,
+    /// Draw the waits of clients through one round, the one whose result is the median
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     triad: TriadArgs,
     /// One JSON object on standard output instead of the table
     #[arg(long)]
     json: bool,
+}
+
+/// The one with somebody to take over.
+fn replicated_peer() -> impl TypedValueParser<Value = Peer> {
+    PossibleValuesParser::new([Peer::Etcd.name()]).map(|_| Peer::Etcd)
 }
 
 fn main() -> ExitCode {
@@ -52,22 +72,51 @@ fn main() -> ExitCode {
 async fn measure(args: &Args) -> anyhow::Result<(FailoverReport, String)> {
     let load_before = load_average();
     let (rounds, clients) = (usize::from(args.rounds), usize::from(args.clients));
-    let directory = args.triad.directory()?;
-    let mut triad = args.triad.start(&directory, 1, clients, &NO_HOLD).await?;
-    let observed = run(&mut triad, args.how, rounds, clients).await?;
+    let ours = {
+        let directory = args.triad.directory()?;
+        let mut triad = args.triad.start(&directory, 1, clients, &NO_HOLD).await?;
+        run(&mut triad, args.how, rounds, clients, args.plot.is_some()).await?
+    };
+    let theirs = measure_peer(args).await?;
+    let failover_ms = ours.failover.longest();
     let report = FailoverReport {
-        failover_ms: observed.failover.longest(),
-        handback_ms: observed.handback.longest(),
-        errors: observed.errors,
+        failover_ms,
+        handback_ms: ours.handback.longest(),
+        errors: ours.errors,
         rounds,
-        quiet_ms: observed.quiet.longest(),
+        quiet_ms: ours.quiet.longest(),
         clients,
         how: args.how.name(),
         profile: args.triad.profile.name(),
+        peer: theirs.as_ref().map(|theirs| theirs.report(&failover_ms)),
     };
-    let mut table = table(&report, &observed);
+    draw(args, &ours, theirs.as_ref())?;
+    let mut table = table(&report, &ours);
+    if let Some(theirs) = &theirs {
+        table.push_str(&peer_table(&report, theirs));
+    }
     table.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
     Ok((report, table))
+}
+
+/// After the triad, on the same disk with as many clients.
+async fn measure_peer(args: &Args) -> anyhow::Result<Option<PeerObserved>> {
+    let Some(peer) = args.peer else { return Ok(None) };
+    if let Some(why) = peer.missing() {
+        talk(format_args!("goes on without {}: {why}", peer.name()));
+        return Ok(None);
+    }
+    let directory = args.triad.directory()?;
+    let (rounds, clients) = (usize::from(args.peer_rounds), usize::from(args.clients));
+    Ok(Some(run_peer(directory.path(), rounds, clients, args.plot.is_some()).await?))
+}
+
+fn draw(args: &Args, ours: &Observed, theirs: Option<&PeerObserved>) -> anyhow::Result<()> {
+    let (Some(file), Some(round)) = (&args.plot, typical(&ours.traces)) else { return Ok(()) };
+    let theirs = theirs.and_then(|theirs| Some(("etcd", typical(&theirs.traces)?)));
+    let conditions =
+        format!("{}; {} clients, profile {}", machine(), args.clients, args.triad.profile.name());
+    plot(round, theirs, &conditions).write(file)
 }
 
 fn table(report: &FailoverReport, observed: &Observed) -> String {
@@ -93,5 +142,18 @@ fn table(report: &FailoverReport, observed: &Observed) -> String {
     for (name, windows) in windows {
         text.push_str(&format!("  {name:<30} {}\n", windows.every_client()));
     }
+    text
+}
+
+fn peer_table(report: &FailoverReport, theirs: &PeerObserved) -> String {
+    let Some(peer) = &report.peer else { return String::new() };
+    let mut text = format!(
+        "{} {}: {} rounds of SIGKILL to the leader, {} requests without an answer\n",
+        peer.system, peer.version, peer.rounds, peer.unknown
+    );
+    for (name, windows) in [("another member takes over", &theirs.failover), ("undisturbed", &theirs.quiet)] {
+        text.push_str(&format!("  {name:<30} {}\n", windows.longest()));
+    }
+    text.push_str(&format!("  triad / {}: {:.2} of the median\n", peer.system, peer.median_ratio));
     text
 }

@@ -1,27 +1,32 @@
 //! `load`: how many checkouts and checkins a triad answers, and how fast.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use licensing_benches::conditions::{load_average, machine};
-use licensing_benches::cpu::{CpuUse, CpuWatch};
+use licensing_benches::cpu::CpuWatch;
 use licensing_benches::limits::{Limits, Pace};
 use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
 use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::peer::comparison::{Comparison, LimitsRow, Measured, PeerRow, Point, Points};
+use licensing_benches::peer::{Peer, PeerClients, PeerLayout};
 use licensing_benches::probe::DiskProbe;
+use licensing_benches::seats::{Seats, TriadSeats};
 use licensing_benches::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
 use licensing_client::SearchPath;
-use licensing_server::local_triad::LocalTriad;
 
 /// Starts three servers on this machine and lets clients check seats out and in, as fast as the answers come.
 #[derive(Debug, Parser)]
 #[command(name = "load", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 measured, 1 measured and clients saw errors, 2 could not be measured")]
 struct Args {
-    /// Sessions, each with a connection of its own and one request at a time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    clients: u16,
+    /// Sessions, each with a connection of its own and one request at a time; of a list (1,64,512) each is measured,
+    /// one after the other, on servers of its own
+    #[arg(long, value_name = "LIST", default_value = "64", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    clients: Vec<u16>,
     /// Features the clients are spread over; each has seats enough for all
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     features: u16,
@@ -31,8 +36,17 @@ struct Args {
     /// How long to work before that
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     warmup: u64,
+    /// Measure this one after the triad, at the same work on the same disk; may be given more than once
+    #[arg(long, value_enum)]
+    peer: Vec<Peer>,
+    /// How seats lie in etcd
+    #[arg(long, value_enum, default_value_t)]
+    peer_layout: PeerLayout,
+    /// Draw throughput over clients
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Ask these servers (port@host,port@host,port@host) instead of starting any; their license needs f1, f2 …
-    #[arg(long, value_name = "LIST", value_parser = parse_servers)]
+    #[arg(long, value_name = "LIST", value_parser = parse_servers, conflicts_with = "peer")]
     servers: Option<SearchPath>,
     #[command(flatten)]
     triad: TriadArgs,
@@ -41,113 +55,131 @@ struct Args {
     json: bool,
 }
 
-/// Everything there is to tell.
-struct Measured {
-    report: LoadReport,
-    cpu: CpuUse,
-    /// When the servers were started here.
-    here: Option<Here>,
-    load_before: String,
-}
-
-/// What the machine of the servers can do, and did.
-struct Here {
-    limits: Limits,
-    /// The slowest probe of the disk while it was measured.
-    slowest_probe: Duration,
-}
-
 fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|measured| {
-        if args.json {
-            talk(table(&measured));
-            put_json(&measured.report)?;
-        } else {
-            put(&table(&measured))?;
+    finish(measure(&args).and_then(|(comparison, table)| {
+        if let Some(file) = &args.plot {
+            let conditions = format!("{}; {} s for each point", machine(), args.seconds);
+            comparison.points.plot(&conditions).write(file)?;
         }
-        Ok(measured.report.errors)
+        if args.json {
+            talk(table);
+            put_json(&comparison)?;
+        } else {
+            put(&table)?;
+        }
+        Ok(comparison.points.all().iter().map(Point::errors).sum())
     }))
 }
 
 /// A thread for each core serves the clients: more would only compete with the servers.
 #[tokio::main(flavor = "multi_thread")]
-async fn measure(args: &Args) -> anyhow::Result<Measured> {
+async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
     let load_before = load_average();
-    let plan = Plan {
-        clients: args.clients.into(),
-        features: args.features.into(),
-        measured: Duration::from_secs(args.seconds),
-        warm_up: Duration::from_secs(args.warmup),
-    };
-    if let Some(servers) = &args.servers {
-        let (report, cpu) = load(&plan, servers, None, None).await?;
-        return Ok(Measured { report, cpu, here: None, load_before });
-    }
+    let (peers, missing): (Vec<Peer>, Vec<Peer>) = args.peer.iter().partition(|peer| match peer.missing() {
+        Some(why) => {
+            talk(format_args!("goes on without {}: {why}", peer.name()));
+            false
+        }
+        None => true,
+    });
     let directory = args.triad.directory()?;
-    talk(format_args!("measuring the disk and the loopback"));
-    let limits = Limits::measure(directory.path())?;
-    let triad = args.triad.start(&directory, plan.features, plan.clients, &[]).await?;
-    let probe = DiskProbe::start(directory.path())?;
-    let (report, cpu) = load(&plan, &triad.search_path(), Some(&triad), Some(&probe)).await?;
-    let here = Here { limits, slowest_probe: probe.slowest() };
-    Ok(Measured { report, cpu, here: Some(here), load_before })
-}
-
-async fn load(
-    plan: &Plan,
-    servers: &SearchPath,
-    triad: Option<&LocalTriad>,
-    probe: Option<&DiskProbe>,
-) -> anyhow::Result<(LoadReport, CpuUse)> {
-    let clients = connect_all(servers, plan.clients).await?;
-    talk(format_args!("{} clients are connected, {} s of warm-up", plan.clients, plan.warm_up.as_secs()));
-    let load = Load::start(*plan, &clients);
-    load.warmed_up().await;
-    if let Some(probe) = probe {
-        probe.begin();
+    let mut limits = None;
+    if args.servers.is_none() {
+        talk(format_args!("measuring the disk and the loopback"));
+        limits = Some(Limits::measure(directory.path())?);
     }
-    let watch = CpuWatch::begin(triad);
-    load.tell_progress().await;
-    let cpu = watch.end();
-    let report = load.report().await?;
-    close_all(clients).await;
-    Ok((report, cpu))
-}
-
-fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, here, load_before } = measured;
-    let micros = |us| words(Duration::from_micros(us));
-    let mut text = format!(
-        "{} clients, {} features, {} s\n{:.0} ops/s, {} answered, {} errors; latency p50 {}, p99 {}, max {}\n",
-        report.clients,
-        report.features,
-        report.seconds,
-        report.ops_per_s,
-        report.ops,
-        report.errors,
-        micros(report.p50_us),
-        micros(report.p99_us),
-        micros(report.max_us)
-    );
-    let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
-    let shares = shares.collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("processors in use: {shares}, others {:.2}\n", cpu.others));
-    if let Some(here) = here {
-        text.push_str(&limits_table(&here.limits, report));
-        let slowest = words(here.slowest_probe);
-        text.push_str(&format!(
-            "slowest probe of the disk under load (4 KiB and fdatasync, 100/s): {slowest}\n"
-        ));
+    let (mut points, mut text) = (Vec::new(), String::new());
+    for clients in &args.clients {
+        let plan = Plan {
+            clients: usize::from(*clients),
+            features: args.features.into(),
+            measured: Duration::from_secs(args.seconds),
+            warm_up: Duration::from_secs(args.warmup),
+        };
+        let ours = measure_triad(args, &plan).await?;
+        let mut rows = Vec::new();
+        for peer in &peers {
+            rows.push(measure_peer(args, *peer, &plan, &ours.report).await?);
+        }
+        let point = Point { ours, peers: rows };
+        text.push_str(&point.table());
+        if let Some(limits) = &limits {
+            text.push_str(&ratios(limits, &point.ours.report));
+        }
+        points.push(point);
+    }
+    if let Some(limits) = &limits {
+        text.push_str(&limits_table(limits));
     }
     text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
-    text
+    let comparison = Comparison {
+        points: Points::of(points),
+        limits: limits.as_ref().map(LimitsRow::from),
+        missing_peers: missing.into_iter().map(Peer::name).collect(),
+    };
+    Ok((comparison, text))
 }
 
-fn limits_table(limits: &Limits, report: &LoadReport) -> String {
+/// A triad of its own, unless the servers run elsewhere.
+async fn measure_triad(args: &Args, plan: &Plan) -> anyhow::Result<Measured> {
+    let directory = args.triad.directory()?;
+    let (triad, servers) = match &args.servers {
+        Some(servers) => (None, servers.clone()),
+        None => {
+            let triad = args.triad.start(&directory, plan.features, plan.clients, &[]).await?;
+            let servers = triad.search_path();
+            (Some(triad), servers)
+        }
+    };
+    let clients = connect_all(&servers, plan.clients).await?;
+    let seats = TriadSeats::of(&clients, &servers, plan.features);
+    let disk = triad.is_some().then_some(directory.path());
+    let measured = drive("triad", plan, seats, disk, || CpuWatch::begin(triad.as_ref())).await?;
+    close_all(clients).await;
+    Ok(measured)
+}
+
+async fn measure_peer(args: &Args, peer: Peer, plan: &Plan, ours: &LoadReport) -> anyhow::Result<PeerRow> {
+    let directory = args.triad.directory()?;
+    talk(format_args!("starting {}", peer.name()));
+    let running = peer.start(directory.path(), plan).await?;
+    let (name, disk, watch) = (peer.name(), Some(directory.path()), || CpuWatch::of(running.processes()));
+    let measured = match running.clients(plan, args.peer_layout).await? {
+        PeerClients::SeatKeys(seats) => drive(name, plan, seats, disk, watch).await,
+        PeerClients::Counters(seats) => drive(name, plan, seats, disk, watch).await,
+        PeerClients::Postgres(seats) => drive(name, plan, seats, disk, watch).await,
+    };
+    let head = (name, running.version(), peer.layout(args.peer_layout));
+    Ok(PeerRow::new(head, ours, measured?))
+}
+
+/// The same for every system: warm-up, then the load, with a look at the disk and at the processors.
+async fn drive<S: Seats>(
+    name: &str,
+    plan: &Plan,
+    seats: Vec<S>,
+    disk: Option<&Path>,
+    watch: impl FnOnce() -> CpuWatch,
+) -> anyhow::Result<Measured> {
+    let probe = disk.map(DiskProbe::start).transpose()?;
+    talk(format_args!("{name}: {} clients, {} s of warm-up", plan.clients, plan.warm_up.as_secs()));
+    let load = Load::start(*plan, seats);
+    load.warmed_up().await;
+    if let Some(probe) = &probe {
+        probe.begin();
+    }
+    let watch = watch();
+    load.tell_progress().await;
+    let cpu = watch.end();
+    let slowest = probe.map(|probe| probe.slowest());
+    Ok(Measured::new(load.report().await?, &cpu, slowest))
+}
+
+fn limits_table(limits: &Limits) -> String {
     let line = |what: &str, pace: &Pace| {
         format!(
             "  {what:<42} p50 {:>8}, p99 {:>8}, {:>6.0}/s\n",
@@ -161,15 +193,19 @@ fn limits_table(limits: &Limits, report: &LoadReport) -> String {
     text.push_str(&line("4 KiB appended and fdatasync", &limits.growing));
     text.push_str(&line("the first by three threads at once", &limits.three_writers));
     text.push_str(&line("round trip over the loopback", &limits.round_trip));
+    text
+}
+
+/// What the triad made of the machine.
+fn ratios(limits: &Limits, report: &LoadReport) -> String {
     let server_syncs = limits.three_writers.per_second / 3.0;
     let floor = limits.floor();
-    text.push_str(&format!(
-        "ratios: {:.1} ops for each fdatasync of one thread alone, {:.1} for each one of three at once; p50 is {:.1} \
+    format!(
+        "triad: {:.1} ops for each fdatasync of one thread alone, {:.1} for each one of three at once; p50 is {:.1} \
          times {}, a fdatasync and two round trips\n",
         report.ops_per_s / limits.in_place.per_second,
         report.ops_per_s / server_syncs,
         Duration::from_micros(report.p50_us).as_secs_f64() / floor.as_secs_f64(),
         words(floor)
-    ));
-    text
+    )
 }

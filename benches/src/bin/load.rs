@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use licensing_benches::conditions::{load_average, machine};
 use licensing_benches::cpu::{CpuUse, CpuWatch};
-use licensing_benches::limits::{Limits, Pace};
+use licensing_benches::limits::Limits;
 use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
 use licensing_benches::output::{finish, put, put_json, talk, words};
 use licensing_benches::probe::DiskProbe;
@@ -133,9 +133,7 @@ fn table(measured: &Measured) -> String {
         micros(report.p99_us),
         micros(report.max_us)
     );
-    let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
-    let shares = shares.collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("processors in use: {shares}, others {:.2}\n", cpu.others));
+    text.push_str(&format!("{cpu}\n"));
     if let Some(here) = here {
         text.push_str(&limits_table(&here.limits, report));
         let slowest = words(here.slowest_probe);
@@ -148,19 +146,7 @@ fn table(measured: &Measured) -> String {
 }
 
 fn limits_table(limits: &Limits, report: &LoadReport) -> String {
-    let line = |what: &str, pace: &Pace| {
-        format!(
-            "  {what:<42} p50 {:>8}, p99 {:>8}, {:>6.0}/s\n",
-            words(pace.p50),
-            words(pace.p99),
-            pace.per_second
-        )
-    };
-    let mut text = "limits of this machine\n".to_owned();
-    text.push_str(&line("4 KiB written in place and fdatasync", &limits.in_place));
-    text.push_str(&line("4 KiB appended and fdatasync", &limits.growing));
-    text.push_str(&line("the first by three threads at once", &limits.three_writers));
-    text.push_str(&line("round trip over the loopback", &limits.round_trip));
+    let mut text = limits.to_string();
     let server_syncs = limits.three_writers.per_second / 3.0;
     let floor = limits.floor();
     text.push_str(&format!(

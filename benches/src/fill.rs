@@ -198,7 +198,12 @@ impl Pump {
                 return Ok((self.holders, self.resent));
             }
             let next = timeout(PATIENCE, connection.next()).await;
-            let message = next.with_context(|| format!("no answer for {PATIENCE:?}"))??;
+            let message = next.with_context(|| {
+                format!(
+                    "{server} has {} requests of one connection unanswered for {PATIENCE:?}",
+                    self.under_way.len()
+                )
+            })??;
             let ServerMessage::Reply { id, reply } = message else { continue };
             let Some(place) = self.under_way.remove(&id) else { continue };
             match reply {

@@ -23,6 +23,9 @@ const AT_ONCE: usize = 256;
 /// what opening it needed is over.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// How long the servers are watched before the first session.
+const BASE: Duration = Duration::from_secs(5);
+
 /// How much, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -64,7 +67,9 @@ pub struct IdleServer {
     pub after_bytes: u64,
     /// What was added, for each session.
     pub per_session_bytes: f64,
-    /// Processors in use; 1.00 is one core.
+    /// Processors in use before the first session; 1.00 is one core.
+    pub cores_before: f64,
+    /// Processors in use with all sessions.
     pub cores: f64,
 }
 
@@ -72,6 +77,10 @@ pub struct IdleServer {
 pub async fn run(plan: &Plan, triad: &LocalTriad) -> anyhow::Result<(IdleReport, CpuUse)> {
     sleep(SETTLE).await;
     let before = memory::of_servers(triad)?;
+    talk(format_args!("without sessions, {} s", BASE.as_secs()));
+    let watch = CpuWatch::begin(Some(triad));
+    sleep(BASE).await;
+    let cpu_before = watch.end();
     let begun = Instant::now();
     let clients = connect_slowly(plan.sessions, triad).await?;
     let opened_per_s = (plan.sessions as f64 / begun.elapsed().as_secs_f64()).round();
@@ -85,7 +94,7 @@ pub async fn run(plan: &Plan, triad: &LocalTriad) -> anyhow::Result<(IdleReport,
     let entries = last_index(triad).await?.0 - index.0;
     let log_entries_per_s = entries as f64 / begun.elapsed().as_secs_f64();
     let after = memory::of_servers(triad)?;
-    let servers = Role::ALL.map(|role| IdleServer::of(plan, role, &before, &after, &cpu));
+    let servers = Role::ALL.map(|role| IdleServer::of(plan, role, [&before, &after], [&cpu_before, &cpu]));
     let mut report = IdleReport {
         targets: Vec::new(),
         sessions: plan.sessions,
@@ -147,14 +156,16 @@ fn share(cpu: &CpuUse, name: &str) -> f64 {
 }
 
 impl IdleServer {
-    fn of(plan: &Plan, role: Role, before: &[Memory; 3], after: &[Memory; 3], cpu: &CpuUse) -> IdleServer {
-        let (before, after) = (before[role.place()].resident_bytes, after[role.place()].resident_bytes);
+    fn of(plan: &Plan, role: Role, memory: [&[Memory; 3]; 2], cpu: [&CpuUse; 2]) -> IdleServer {
+        let [before, after] = memory.map(|servers| servers[role.place()].resident_bytes);
+        let [cores_before, cores] = cpu.map(|cpu| share(cpu, role.name()));
         IdleServer {
             role: role.name(),
             before_bytes: before,
             after_bytes: after,
             per_session_bytes: ((after as f64 - before as f64) / plan.sessions as f64).round(),
-            cores: share(cpu, role.name()),
+            cores_before,
+            cores,
         }
     }
 }

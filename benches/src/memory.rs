@@ -30,7 +30,7 @@ pub fn of_servers(triad: &LocalTriad) -> anyhow::Result<[Memory; 3]> {
     Ok(all)
 }
 
-/// proc(5): `VmRSS:	    1234 kB`, where kB means 1024 bytes.
+/// proc(5): `VmRSS:    1234 kB`, where kB means 1024 bytes.
 fn parse(status: &str) -> Option<Memory> {
     let bytes = |name: &str| {
         let rest = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

@@ -28,7 +28,13 @@ pub struct Return {
     /// Until it had applied all that the master had applied, as a full member. For three at once: until the primary
     /// served.
     pub caught_up_ms: f64,
+    /// Snapshots it took from another server. More than one means that the log had gone on, and had been cut off, before
+    /// the first was installed.
+    pub snapshots_taken: usize,
 }
+
+/// What a server logs when it has a whole snapshot of another one.
+const TAKEN: &str = "installing a snapshot";
 
 /// What a server says of the triad, without the checkouts.
 pub async fn status(triad: &LocalTriad, role: Role) -> anyhow::Result<StatusPage> {
@@ -61,10 +67,12 @@ pub async fn restart_all(triad: &mut LocalTriad) -> anyhow::Result<Return> {
     triad.restart_all().await?;
     let ready_ms = millis(begun);
     triad.wait_until_master(Role::Primary).await?;
-    Ok(Return { ready_ms, caught_up_ms: millis(begun) })
+    Ok(Return { ready_ms, caught_up_ms: millis(begun), snapshots_taken: 0 })
 }
 
 async fn start(triad: &mut LocalTriad, role: Role) -> anyhow::Result<Return> {
+    let taken = |triad: &LocalTriad| triad.log(role).matches(TAKEN).count();
+    let taken_before = taken(triad);
     let begun = Instant::now();
     triad.restart(role).await?;
     let ready_ms = millis(begun);
@@ -74,7 +82,8 @@ async fn start(triad: &mut LocalTriad, role: Role) -> anyhow::Result<Return> {
         }
         sleep(LOOK_PAUSE).await;
     }
-    Ok(Return { ready_ms, caught_up_ms: millis(begun) })
+    let caught_up_ms = millis(begun);
+    Ok(Return { ready_ms, caught_up_ms, snapshots_taken: taken(triad) - taken_before })
 }
 
 /// Whether it has applied what the master had applied a moment before, and is a full member.

@@ -113,8 +113,11 @@ pub struct ServerMemory {
     pub sessions_bytes: u64,
     /// With all checkouts.
     pub full_bytes: u64,
-    /// The most it ever had, which is while a snapshot is built.
+    /// The most it had until then, which is while a snapshot is built.
     pub peak_bytes: u64,
+    /// After the standbys have returned; they are new processes then, which took all checkouts from disk or from another
+    /// server.
+    pub returned_bytes: u64,
     /// What one session added.
     pub per_session_bytes: f64,
     /// What one checkout added, the sessions left out.
@@ -167,12 +170,14 @@ pub async fn run(plan: &Plan, triad: &mut LocalTriad) -> anyhow::Result<(ScaleRe
     let cpu = watch.end();
     let (snapshots, snapshot_errors) = look_at_snapshots(plan, triad, &clients).await?;
     let (restart_standby, empty_directory, return_errors) = let_return(plan, triad, &clients).await?;
+    let returned_memory = settled_memory(triad).await?;
     close_all(clients).await;
     talk(format_args!("all three servers are killed and started again"));
     let restart_all = recovery::restart_all(triad).await?;
     let memory = Role::ALL.map(|role| {
         let at = |memory: &[Memory; 3]| memory[role.place()];
-        ServerMemory::of(plan, role, at(&empty_memory), at(&sessions_memory), at(&full_memory))
+        let stages = [&empty_memory, &sessions_memory, &full_memory, &returned_memory];
+        ServerMemory::of(plan, role, stages.map(at))
     });
     let mut report = ScaleReport {
         targets: Vec::new(),
@@ -271,7 +276,7 @@ async fn lost(plan: &Plan, triad: &LocalTriad) -> anyhow::Result<u64> {
 }
 
 impl ServerMemory {
-    fn of(plan: &Plan, role: Role, empty: Memory, sessions: Memory, full: Memory) -> ServerMemory {
+    fn of(plan: &Plan, role: Role, [empty, sessions, full, returned]: [Memory; 4]) -> ServerMemory {
         let each = |from: Memory, to: Memory, count: u64| {
             let grown = to.resident_bytes as f64 - from.resident_bytes as f64;
             (grown / count.max(1) as f64 * 10.0).round() / 10.0
@@ -282,6 +287,7 @@ impl ServerMemory {
             sessions_bytes: sessions.resident_bytes,
             full_bytes: full.resident_bytes,
             peak_bytes: full.peak_bytes,
+            returned_bytes: returned.resident_bytes,
             per_session_bytes: each(empty, sessions, plan.sessions as u64),
             per_checkout_bytes: each(sessions, full, plan.checkouts),
             per_checkout_with_session_bytes: each(empty, full, plan.checkouts),

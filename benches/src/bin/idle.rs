@@ -83,11 +83,12 @@ fn table(measured: &Measured) -> String {
     );
     for server in &report.servers {
         text.push_str(&format!(
-            "  {:<10} before {:>11}, after {:>11}, {:>6.0} bytes per session; {:.3}\n",
+            "  {:<10} before {:>11}, after {:>11}, {:>6.0} bytes per session; cores before {:.3}, after {:.3}\n",
             server.role,
             mebibytes(server.before_bytes),
             mebibytes(server.after_bytes),
             server.per_session_bytes,
+            server.cores_before,
             server.cores
         ));
     }

@@ -123,8 +123,10 @@ fn table(measured: &Measured) -> String {
         ("secondary, empty disk", &report.empty_directory, "caught up"),
         ("all three", &report.restart_all, "primary serves"),
     ];
-    for (who, Return { ready_ms, caught_up_ms }, done) in returns {
-        text.push_str(&format!("  {who:<22} ready {ready_ms:>8.1} ms, {done} {caught_up_ms:>8.1} ms\n"));
+    for (who, Return { ready_ms, caught_up_ms, snapshots_taken }, done) in returns {
+        text.push_str(&format!(
+            "  {who:<22} ready {ready_ms:>8.1} ms, {done} {caught_up_ms:>8.1} ms, {snapshots_taken} snapshots taken\n"
+        ));
     }
     text.push_str(&targets::table(&report.targets));
     text.push_str(&format!("while the full triad was measured, {cpu}\n{limits}"));
@@ -140,15 +142,17 @@ fn latency(latency: &Latency) -> String {
 
 fn memory_table(report: &ScaleReport) -> String {
     let mut text =
-        "memory         empty, with sessions, with checkouts, at its peak; bytes for each\n".to_owned();
+        "memory          empty, with sessions, full, at its peak, after the returns; bytes for each\n"
+            .to_owned();
     for server in &report.memory {
         text.push_str(&format!(
-            "  {:<10} {:>11} {:>11} {:>11} {:>11}; session {:.0}, checkout {:.0}, both per checkout {:.0}\n",
+            "  {:<10} {:>9} {:>9} {:>9} {:>9} {:>9}; session {:.0}, checkout {:.0}, both per checkout {:.0}\n",
             server.role,
             mebibytes(server.empty_bytes),
             mebibytes(server.sessions_bytes),
             mebibytes(server.full_bytes),
             mebibytes(server.peak_bytes),
+            mebibytes(server.returned_bytes),
             server.per_session_bytes,
             server.per_checkout_bytes,
             server.per_checkout_with_session_bytes

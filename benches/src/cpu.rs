@@ -1,6 +1,7 @@
 //! Who used the processors while something was measured, from `/proc`: the reader must see whether the measuring
 //! process, the servers or strangers were the bottleneck.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use licensing_core::id::Role;
@@ -62,6 +63,17 @@ impl CpuWatch {
         let known: f64 = shares.iter().map(|(_, share)| share).sum();
         let others = (machine.as_secs_f64() / elapsed - known).max(0.0);
         CpuUse { shares, others }
+    }
+}
+
+/// `processors in use: clients 0.44, primary 1.25, secondary 0.57, tertiary 0.57, others 0.10`.
+impl fmt::Display for CpuUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("processors in use: ")?;
+        for (name, share) in &self.shares {
+            write!(f, "{name} {share:.2}, ")?;
+        }
+        write!(f, "others {:.2}", self.others)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Numbers with their conditions: what a triad of three real processes on this machine does under load, and how long
 //! its clients wait while their master goes away and comes back.
 //!
-//! Two programs: `load` and `failover`. Each starts its own triad, measures beside every result what the machine itself
+//! Programs: `load`, `failover`, `scale`, `idle`. Each starts its own triad, measures beside every result what the machine itself
 //! can do ([`limits`]) and who used its processors meanwhile ([`cpu`]), and never hides a request that was slow: a
 //! closed loop notes every answer, and an answer that has not come yet counts with the time it has been waited for.
 //! Other programs can be given the same work in the same run ([`peer`]); the loops are the same code for all
@@ -9,17 +9,26 @@
 //!
 //! What this is not: a test. Nothing here judges whether the answers were right.
 
+pub mod answers;
 pub mod conditions;
 pub mod cpu;
 pub mod crowd;
 pub mod failover;
+pub mod files;
+pub mod fill;
 pub mod gaps;
+pub mod idle;
 pub mod limits;
 pub mod load;
+pub mod memory;
 pub mod output;
 pub mod peer;
 pub mod plot;
 pub mod probe;
+pub mod recovery;
+pub mod scale;
 pub mod seats;
+pub mod snapshots;
+pub mod targets;
 pub mod trace;
 pub mod triad;

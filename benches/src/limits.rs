@@ -5,6 +5,7 @@
 //! master, master to standby). A triad on one machine has only one disk for three servers that sync at the same time;
 //! [`Limits::three_writers`] measures that.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
+
+use crate::output::words;
 
 /// How long each measurement takes.
 const EACH: Duration = Duration::from_secs(1);
@@ -70,6 +73,23 @@ impl Limits {
     /// What one client alone has to wait at least: two round trips and one `fdatasync`.
     pub fn floor(&self) -> Duration {
         self.in_place.p50 + self.round_trip.p50 * 2
+    }
+}
+
+/// A head and a line for each.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "limits of this machine")?;
+        for (what, pace) in [
+            ("4 KiB written in place and fdatasync", &self.in_place),
+            ("4 KiB appended and fdatasync", &self.growing),
+            ("the first by three threads at once", &self.three_writers),
+            ("round trip over the loopback", &self.round_trip),
+        ] {
+            let (p50, p99) = (words(pace.p50), words(pace.p99));
+            writeln!(f, "  {what:<42} p50 {p50:>8}, p99 {p99:>8}, {:>6.0}/s", pace.per_second)?;
+        }
+        Ok(())
     }
 }
 

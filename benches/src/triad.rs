@@ -3,6 +3,7 @@
 //! No other binary has to be built first: a benchmark that is started with `serve` as its first argument is
 //! `licensing-server serve`, with the code that was linked into the benchmark.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -127,8 +128,13 @@ pub async fn connect(servers: SearchPath, number: usize) -> anyhow::Result<Clien
 
 /// Opens so many sessions, all at once.
 pub async fn connect_all(servers: &SearchPath, clients: usize) -> anyhow::Result<Vec<Client>> {
+    connect_some(servers, 0..clients).await
+}
+
+/// Opens the sessions with these numbers, all at once.
+pub async fn connect_some(servers: &SearchPath, numbers: Range<usize>) -> anyhow::Result<Vec<Client>> {
     let mut connecting = JoinSet::new();
-    for number in 0..clients {
+    for number in numbers {
         connecting.spawn(connect(servers.clone(), number));
     }
     connecting.join_all().await.into_iter().collect()

@@ -20,6 +20,10 @@ use crate::protocol::{MAX_FRAME_BYTES, PREAMBLE};
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
 
+/// What a reader sets aside at first: a dozen requests at once. It grows with what comes; a server with ten thousand
+/// connections that say little would give most of its memory to larger ones.
+const READ_BYTES: usize = 1024;
+
 /// Bytes that are no frame of this protocol, or a stream that failed while one was moved.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -119,7 +123,7 @@ pub struct FrameReader<R> {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Reads messages from a stream whose preamble has been read.
     pub fn new(stream: R) -> FrameReader<R> {
-        FrameReader { frames: FramedRead::new(stream, frame_codec()) }
+        FrameReader { frames: FramedRead::with_capacity(stream, frame_codec(), READ_BYTES) }
     }
 
     /// The stream; what was read of it beyond the last message is lost.

@@ -276,6 +276,18 @@ impl LocalTriad {
         self.wait_until_ready(role).await
     }
 
+    /// Starts all three at the same time, as [`LocalTriad::restart`] does one, and waits until all are ready.
+    pub async fn restart_all(&mut self) -> Result<(), TriadError> {
+        for role in Role::ALL {
+            self.kill(role);
+            self.spawn(role)?;
+        }
+        for role in Role::ALL {
+            self.wait_until_ready(role).await?;
+        }
+        Ok(())
+    }
+
     /// Stops the clock of a server (SIGSTOP): it keeps its connections and answers nothing. On return it stands still.
     pub fn pause(&mut self, role: Role) -> Result<(), TriadError> {
         self.signal(role, Signal::STOP)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use licensing_benches::conditions::{load_average, machine};
 use licensing_benches::cpu::CpuWatch;
-use licensing_benches::limits::{Limits, Pace};
+use licensing_benches::limits::Limits;
 use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
 use licensing_benches::output::{finish, put, put_json, talk, words};
 use licensing_benches::peer::comparison::{Comparison, LimitsRow, Measured, PeerRow, Point, Points};
@@ -113,7 +113,7 @@ async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
         points.push(point);
     }
     if let Some(limits) = &limits {
-        text.push_str(&limits_table(limits));
+        text.push_str(&limits.to_string());
     }
     text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
     let comparison = Comparison {
@@ -177,23 +177,6 @@ async fn drive<S: Seats>(
     let cpu = watch.end();
     let slowest = probe.map(|probe| probe.slowest());
     Ok(Measured::new(load.report().await?, &cpu, slowest))
-}
-
-fn limits_table(limits: &Limits) -> String {
-    let line = |what: &str, pace: &Pace| {
-        format!(
-            "  {what:<42} p50 {:>8}, p99 {:>8}, {:>6.0}/s\n",
-            words(pace.p50),
-            words(pace.p99),
-            pace.per_second
-        )
-    };
-    let mut text = "limits of this machine\n".to_owned();
-    text.push_str(&line("4 KiB written in place and fdatasync", &limits.in_place));
-    text.push_str(&line("4 KiB appended and fdatasync", &limits.growing));
-    text.push_str(&line("the first by three threads at once", &limits.three_writers));
-    text.push_str(&line("round trip over the loopback", &limits.round_trip));
-    text
 }
 
 /// What the triad made of the machine.

@@ -1,0 +1,99 @@
+//! `idle`: what ten thousand sessions cost that do nothing.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::cpu::CpuUse;
+use licensing_benches::files::allow_connections;
+use licensing_benches::idle::{IdleReport, Plan, run};
+use licensing_benches::limits::Limits;
+use licensing_benches::memory::mebibytes;
+use licensing_benches::output::{finish, put, put_json, talk};
+use licensing_benches::targets;
+use licensing_benches::triad::{TriadArgs, serve_if_asked};
+
+/// Connects many clients to three servers on this machine and measures what they cost while they only show that they
+/// live.
+#[derive(Debug, Parser)]
+#[command(name = "idle", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 measured, also when a target was missed, 1 measured and sessions or connections were \
+    lost, 2 could not be measured"
+)]
+struct Args {
+    /// Sessions, each with a connection of its own; a server takes 20,000
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    sessions: u32,
+    /// How long to measure
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    #[command(flatten)]
+    triad: TriadArgs,
+    /// One JSON object on standard output instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything there is to tell.
+struct Measured {
+    report: IdleReport,
+    cpu: CpuUse,
+    limits: Limits,
+    load_before: String,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = serve_if_asked() {
+        return code;
+    }
+    let args = Args::parse();
+    finish(measure(&args).and_then(|measured| {
+        if args.json {
+            talk(table(&measured));
+            put_json(&measured.report)?;
+        } else {
+            put(&table(&measured))?;
+        }
+        Ok(measured.report.lost)
+    }))
+}
+
+#[tokio::main(flavor = "multi_thread")]
+async fn measure(args: &Args) -> anyhow::Result<Measured> {
+    let load_before = load_average();
+    let plan =
+        Plan { sessions: usize::try_from(args.sessions)?, measured: Duration::from_secs(args.seconds) };
+    allow_connections(plan.sessions)?;
+    let directory = args.triad.directory()?;
+    talk(format_args!("measuring the disk and the loopback"));
+    let limits = Limits::measure(directory.path())?;
+    let triad = args.triad.start(&directory, 1, 1, &[]).await?;
+    let (report, cpu) = run(&plan, &triad).await?;
+    Ok(Measured { report, cpu, limits, load_before })
+}
+
+fn table(measured: &Measured) -> String {
+    let Measured { report, cpu, limits, load_before } = measured;
+    let mut text = format!(
+        "{} idle sessions, {} s; opened with {} sessions/s; {:.2} log entries/s; {} lost\n\
+         memory of the servers, and processors in use\n",
+        report.sessions, report.seconds, report.opened_per_s, report.log_entries_per_s, report.lost
+    );
+    for server in &report.servers {
+        text.push_str(&format!(
+            "  {:<10} before {:>11}, after {:>11}, {:>6.0} bytes per session; cores before {:.3}, after {:.3}\n",
+            server.role,
+            mebibytes(server.before_bytes),
+            mebibytes(server.after_bytes),
+            server.per_session_bytes,
+            server.cores_before,
+            server.cores
+        ));
+    }
+    text.push_str(&targets::table(&report.targets));
+    text.push_str(&format!("{cpu}\n{limits}"));
+    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text
+}

@@ -10,9 +10,14 @@
 pub mod conditions;
 pub mod cpu;
 pub mod failover;
+pub mod flood;
 pub mod gaps;
+pub mod growth;
 pub mod limits;
 pub mod load;
+pub mod memory;
 pub mod output;
+pub mod overload;
 pub mod probe;
+pub mod standing;
 pub mod triad;

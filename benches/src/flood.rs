@@ -6,7 +6,7 @@
 //! offered and that TCP and the protocol kept away from the servers. Nothing is repeated and no hint when to ask again
 //! is followed: these are the worst of clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -125,6 +125,9 @@ struct Sender {
     /// Number of the next request, which is also the id of its message.
     next: u64,
     unanswered: BTreeMap<u64, (Instant, Purpose)>,
+    /// Answered requests behind an unanswered one: they cannot be acknowledged yet, so the state keeps their answers,
+    /// and it keeps only so many.
+    unacknowledged: BTreeSet<u64>,
     held: Vec<Handle>,
     tally: FloodTally,
 }
@@ -160,6 +163,7 @@ impl Sender {
             per_second: plan.per_second / plan.connections as f64,
             next: 1,
             unanswered: BTreeMap::new(),
+            unacknowledged: BTreeSet::new(),
             held: Vec::new(),
             tally: FloodTally::new()?,
         })
@@ -216,8 +220,10 @@ impl Sender {
     fn send_due(&mut self, now: Instant, begun: Instant) -> anyhow::Result<()> {
         let due = ((now - begun).as_secs_f64() * self.per_second) as u64;
         let newly_due = due.saturating_sub(self.tally.offered);
-        let room = (MAX_UNANSWERED - self.unanswered.len()) as u64;
-        for _ in 0..newly_due.min(room) {
+        let acknowledged = self.acknowledged();
+        self.unacknowledged = self.unacknowledged.split_off(&acknowledged);
+        let room = MAX_UNANSWERED.saturating_sub(self.unanswered.len() + self.unacknowledged.len());
+        for _ in 0..newly_due.min(room as u64) {
             self.send(now)?;
         }
         self.tally.offered += newly_due;
@@ -233,9 +239,9 @@ impl Sender {
                 (Action::Checkout { feature, version: "1.0".to_owned(), seats: Seats(1) }, Purpose::Checkout)
             }
         };
+        let acknowledged = self.acknowledged();
         let number = self.next;
         self.next += 1;
-        let acknowledged = self.unanswered.first_key_value().map_or(number, |(oldest, _)| *oldest) - 1;
         let call = Request::Call {
             session: self.session,
             token: self.token,
@@ -249,11 +255,19 @@ impl Sender {
         Ok(())
     }
 
+    /// All requests up to this one are answered.
+    fn acknowledged(&self) -> u64 {
+        self.unanswered.first_key_value().map_or(self.next, |(oldest, _)| *oldest) - 1
+    }
+
     fn take(&mut self, message: ServerMessage, until: Instant) -> anyhow::Result<()> {
         let ServerMessage::Reply { id, reply } = message else { return Ok(()) };
         let Some((sent, purpose)) = self.unanswered.remove(&id) else {
             bail!("request {id} was answered twice or never sent");
         };
+        if !matches!(reply, Reply::Busy { .. } | Reply::NotMaster(_)) {
+            self.unacknowledged.insert(id);
+        }
         let now = Instant::now();
         let waited_us = u64::try_from((now - sent).as_micros()).unwrap_or(u64::MAX);
         let tally = &mut self.tally;

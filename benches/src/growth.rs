@@ -140,7 +140,7 @@ pub fn courses(samples: &[Sample]) -> Vec<ServerCourse> {
             role: role.to_string(),
             directory: Course::of(&over_time(|look| look.directory)),
             rss: Course::of(&over_time(|look| look.memory)),
-            db_last_bytes: looks().last().map_or(0, |(_, look)| look.db),
+            db_last_bytes: samples.last().map_or(0, |sample| sample.servers[role.place()].db),
             blobs_max: looks().map(|(_, look)| look.blobs).max().unwrap_or_default(),
         }
     };

@@ -36,7 +36,8 @@ fuzz:
 	done
 
 # The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
-# planted bugs. HOURS is how long the simulation runs by the clock on the wall; four processors simulate some 370 hours in
+# planted bugs. And two that need a machine for themselves: a minute of overload, and an hour of full load that must
+# leave disk and memory as they were, without a line in the log for each checkout, which would fill the disk meanwhile. HOURS is how long the simulation runs by the clock on the wall; four processors simulate some 370 hours in
 # each of them.
 HOURS ?= 4
 nightly:
@@ -47,4 +48,6 @@ nightly:
 	LICENSING_ROUNDS=50 cargo test --release -p licensing-tests --test process_kill --test process_pause \
 		--test process_network --test process_clock --test process_disk
 	LICENSING_FLOOD=100000 cargo test --release -p licensing-tests --test hostile_flood
+	cargo run --release -p licensing-benches --bin overload
+	RUST_LOG=warn cargo run --release -p licensing-benches --bin growth -- --minutes 60
 	$(MAKE) fuzz TIME=600

@@ -17,15 +17,18 @@ pub struct Memory {
     pub peak_bytes: u64,
 }
 
+/// Memory of a process; `None` when it has ended.
+pub fn of_process(id: u32) -> Option<Memory> {
+    parse(&std::fs::read_to_string(format!("/proc/{id}/status")).ok()?)
+}
+
 /// Memory of the three servers, in the order of their roles. All of them must run.
 pub fn of_servers(triad: &LocalTriad) -> anyhow::Result<[Memory; 3]> {
     let mut all = [Memory::default(); 3];
     for role in Role::ALL {
         let id = triad.process_id(role).with_context(|| format!("the {role} is not running"))?;
-        let path = format!("/proc/{id}/status");
-        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        all[role.place()] =
-            parse(&status).with_context(|| format!("{path} does not say VmRSS and VmHWM in kB"))?;
+        all[role.place()] = of_process(id)
+            .with_context(|| format!("/proc/{id}/status of the {role} does not say VmRSS and VmHWM in kB"))?;
     }
     Ok(all)
 }

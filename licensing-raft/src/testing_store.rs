@@ -21,8 +21,8 @@ use crate::standing::{Standing, TriadId};
 use crate::store::Store;
 use crate::types::{Entry, LogId, Payload, SnapshotMeta, StoredMembership, Types, Vote};
 
-/// Size of a file of the journal: a short run fills several and uses some again.
-const JOURNAL_FILE_BYTES: u64 = 8 << 10;
+/// So small a file of the journal is filled by a short run, several times over.
+const SMALL_FILE_BYTES: u64 = 8 << 10;
 
 /// Where an entry stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +89,7 @@ pub struct RealStore {
 }
 
 impl RealStore {
-    /// Opens the data directory of `config`, or makes it. Files of the journal are smaller than a node's. `on_failure` hears of the first error of the writer.
+    /// Opens the data directory of `config`, or makes it. `on_failure` hears of the first error of the writer.
     ///
     /// # Errors
     ///
@@ -98,9 +98,24 @@ impl RealStore {
         config: &NodeConfig,
         on_failure: impl Fn(String) + Send + 'static,
     ) -> Result<RealStore, StartError> {
-        let store = Store::open_sized(config, JOURNAL_FILE_BYTES, on_failure)?;
+        Ok(RealStore::around(Store::open(config, on_failure)?))
+    }
+
+    /// The same with so small files of the journal that a short run fills several and uses some again.
+    ///
+    /// # Errors
+    ///
+    /// As [`RealStore::open`].
+    pub fn open_with_small_files(
+        config: &NodeConfig,
+        on_failure: impl Fn(String) + Send + 'static,
+    ) -> Result<RealStore, StartError> {
+        Ok(RealStore::around(Store::open_sized(config, SMALL_FILE_BYTES, on_failure)?))
+    }
+
+    fn around(store: Store) -> RealStore {
         let machine = Machine::new(store.shelf.clone());
-        Ok(RealStore { store, machine })
+        RealStore { store, machine }
     }
 
     /// What was found damaged.

@@ -56,7 +56,7 @@ pub(crate) async fn open(
     on_failure: impl Fn(String) + Clone + Send + 'static,
 ) -> io::Result<RealStore> {
     let config = config(directory);
-    let opening = tokio::task::spawn_blocking(move || RealStore::open(&config, on_failure));
+    let opening = tokio::task::spawn_blocking(move || RealStore::open_with_small_files(&config, on_failure));
     opening.await.map_err(io::Error::other)?.map_err(io::Error::other)
 }
 

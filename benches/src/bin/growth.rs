@@ -1,0 +1,190 @@
+//! `growth`: whether a triad under full load stays as large as it is, on disk and in memory.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::cpu::{CpuUse, CpuWatch};
+use licensing_benches::growth::{Course, Sample, ServerCourse, courses};
+use licensing_benches::limits::Limits;
+use licensing_benches::load::{Load, LoadReport, Plan};
+use licensing_benches::output::{finish, put, put_json, talk};
+use licensing_benches::seats::TriadSeats;
+use licensing_benches::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
+use licensing_server::local_triad::LocalTriad;
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+/// Starts three servers on this machine, loads them fully, and watches what they take of disk and memory.
+#[derive(Debug, Parser)]
+#[command(name = "growth", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 measured and flat, 1 measured and something grew or clients saw errors, 2 could not be measured"
+)]
+struct Args {
+    /// How long to load; growth that matters in a month shows in an hour
+    #[arg(long, default_value_t = 2.0)]
+    minutes: f64,
+    /// Sessions, each with a connection of its own and one request at a time
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    clients: u16,
+    /// Features the clients are spread over
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    features: u16,
+    /// Between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    every: f64,
+    /// Write every look to this file, as a table of comma-separated values
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    #[command(flatten)]
+    triad: TriadArgs,
+    /// One JSON object on standard output instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came out; the names are those of the JSON line.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// Whether nothing grew.
+    flat: bool,
+    /// The primary first.
+    servers: Vec<ServerCourse>,
+    /// Looks taken.
+    samples: usize,
+    /// The load that was put on them.
+    load: LoadReport,
+}
+
+struct Measured {
+    report: Report,
+    cpu: CpuUse,
+    limits: Limits,
+    load_before: String,
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = serve_if_asked() {
+        return code;
+    }
+    let args = Args::parse();
+    finish(measure(&args).and_then(|measured| {
+        if args.json {
+            talk(table(&measured));
+            put_json(&measured.report)?;
+        } else {
+            put(&table(&measured))?;
+        }
+        Ok(measured.report.load.errors + u64::from(!measured.report.flat))
+    }))
+}
+
+#[tokio::main(flavor = "multi_thread")]
+async fn measure(args: &Args) -> anyhow::Result<Measured> {
+    let load_before = load_average();
+    let seconds = |seconds: f64, flag| {
+        Duration::try_from_secs_f64(seconds).with_context(|| format!("{flag} {seconds} is no time to wait"))
+    };
+    let measured = seconds(args.minutes * 60.0, "--minutes")?;
+    let every = seconds(args.every, "--every")?.max(Duration::from_millis(100));
+    let plan = Plan {
+        clients: args.clients.into(),
+        features: args.features.into(),
+        measured,
+        warm_up: Duration::ZERO,
+    };
+    let directory = args.triad.directory()?;
+    talk(format_args!("measuring the disk and the loopback"));
+    let limits = Limits::measure(directory.path())?;
+    let triad = args.triad.start(&directory, plan.features, plan.clients, &[]).await?;
+    let clients = connect_all(&triad.search_path(), plan.clients).await?;
+    let load = Load::start(plan, TriadSeats::of(&clients, &triad.search_path(), plan.features));
+    let watch = CpuWatch::begin(Some(&triad));
+    let samples = sample(&triad, measured, every, args.csv.as_deref()).await?;
+    let cpu = watch.end();
+    let load = load.report().await?;
+    close_all(clients).await;
+    let servers = courses(&samples);
+    let flat = servers.iter().all(|server| server.directory.flat && server.rss.flat);
+    let report = Report { flat, servers, samples: samples.len(), load };
+    Ok(Measured { report, cpu, limits, load_before })
+}
+
+async fn sample(
+    triad: &LocalTriad,
+    measured: Duration,
+    every: Duration,
+    csv: Option<&Path>,
+) -> anyhow::Result<Vec<Sample>> {
+    let about = || format!("cannot write {}", csv.unwrap_or(Path::new("the table")).display());
+    let mut out = csv.map(File::create).transpose().with_context(about)?.map(BufWriter::new);
+    if let Some(out) = &mut out {
+        Sample::csv_head(out).with_context(about)?;
+    }
+    let begun = Instant::now();
+    let mut samples = Vec::new();
+    for number in 0.. {
+        let at = every * number;
+        if at > measured {
+            break;
+        }
+        sleep_until(begun + at).await;
+        let sample = Sample::take(triad, begun.elapsed())?;
+        if let Some(out) = &mut out {
+            // One that is interrupted after half an hour has half an hour of looks.
+            sample.csv_line(out).and_then(|()| out.flush()).with_context(about)?;
+        }
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let looks = sample.servers.map(|look| format!("{:.1}+{:.1}", mib(look.directory), mib(look.memory)));
+        talk(format_args!(
+            "{:6.0} s, MiB on disk + in memory: {}",
+            sample.at.as_secs_f64(),
+            looks.join(", ")
+        ));
+        samples.push(sample);
+    }
+    Ok(samples)
+}
+
+fn table(measured: &Measured) -> String {
+    let Measured { report, cpu, limits, load_before } = measured;
+    let mut text = format!(
+        "{} clients, {} s: {:.0} ops/s, {} errors; {} looks\n",
+        report.load.clients, report.load.seconds, report.load.ops_per_s, report.load.errors, report.samples
+    );
+    let line = |what: &str, course: &Course| {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        format!(
+            "  {what:<20} first {:>7.1}, last {:>7.1}, most {:>7.1} MiB; second half {:>+8.2} MB/hour: {}\n",
+            mib(course.first_bytes),
+            mib(course.last_bytes),
+            mib(course.max_bytes),
+            course.slope_mb_per_hour,
+            if course.flat { "flat" } else { "GREW" }
+        )
+    };
+    for server in &report.servers {
+        text.push_str(&line(&format!("{} directory", server.role), &server.directory));
+        text.push_str(&line(&format!("{} memory", server.role), &server.rss));
+        text.push_str(&format!(
+            "  {:<20} sled's file {} bytes at last, at most {} large pages in files of their own\n",
+            "", server.db_last_bytes, server.blobs_max
+        ));
+    }
+    text.push_str("flat: the second half grew by less than a tenth or less than 8 MiB\n");
+    let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
+    let shares = shares.collect::<Vec<_>>().join(", ");
+    text.push_str(&format!("processors in use: {shares}, others {:.2}\n", cpu.others));
+    text.push_str(&format!(
+        "limits of this machine: 4 KiB in place and fdatasync {:.0}/s, three at once {:.0}/s\n",
+        limits.in_place.per_second, limits.three_writers.per_second
+    ));
+    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text
+}

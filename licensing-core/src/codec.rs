@@ -16,7 +16,7 @@ pub const MESSAGE_LIMIT: usize = 5 << 20;
 pub const SNAPSHOT_LIMIT: usize = 1 << 30;
 
 /// Room for a checkout or its answer, so that their bytes are not moved while they are written.
-const USUAL_BYTES: usize = 128;
+pub(crate) const USUAL_BYTES: usize = 128;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

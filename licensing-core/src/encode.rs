@@ -51,7 +51,8 @@ impl fmt::Debug for Digest {
 impl Proposal {
     /// The bytes of a log entry, format version first.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![FORMAT_VERSION];
+        let mut bytes = Vec::with_capacity(codec::USUAL_BYTES);
+        bytes.push(FORMAT_VERSION);
         codec::append_to(&mut bytes, self);
         bytes
     }
@@ -69,7 +70,11 @@ impl Proposal {
 impl State {
     /// The canonical bytes, format version first. Written straight from the maps: no second copy of them is made.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![FORMAT_VERSION];
+        // A checkout takes some 25 bytes, a session with its answers some 100: a large state is not moved while it is
+        // written, and what is left over is given back.
+        let room = (self.checkouts.len() * 30 + self.sessions.len() * 120).max(codec::USUAL_BYTES);
+        let mut bytes = Vec::with_capacity(room);
+        bytes.push(FORMAT_VERSION);
         codec::append_to(
             &mut bytes,
             &StateRecord {
@@ -90,6 +95,7 @@ impl State {
                 }),
             },
         );
+        bytes.shrink_to_fit();
         bytes
     }
 

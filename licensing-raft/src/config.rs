@@ -149,8 +149,11 @@ pub struct NodeConfig {
     pub force_bootstrap: bool,
     /// Version of the program, shown in the status.
     pub software_version: String,
-    /// Entries between two snapshots.
+    /// Least number of entries between two snapshots; a large state takes fewer snapshots.
     pub snapshot_every: u64,
+    /// Entries kept behind a snapshot: a server that was away for less than these is brought up to date by the log, and
+    /// one that takes a snapshot from the master finds the log where the snapshot ends.
+    pub log_kept: u64,
 }
 
 impl NodeConfig {
@@ -184,6 +187,7 @@ impl NodeConfig {
             force_bootstrap: false,
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             snapshot_every: 5000,
+            log_kept: 20_000,
         })
     }
 

@@ -35,8 +35,8 @@
 //!
 //! # Where is my data?
 //!
-//! In [`NodeConfig::data_dir`]: the log in a sled database, the newest snapshot in a file, a few hundred bytes about
-//! whose directory it is. Losing it is no drama: a server with an empty directory catches up before it votes again.
+//! In [`NodeConfig::data_dir`]: the log in a journal, the vote in a sled database, the newest snapshot in a file, a few
+//! hundred bytes about whose directory it is. Losing it is no drama: a server with an empty directory catches up before it votes again.
 //!
 //! # What it does not do
 //!
@@ -61,6 +61,7 @@ mod peer;
 mod pin;
 mod propose;
 mod runtime;
+mod snapshots;
 mod standing;
 mod store;
 mod survey;

@@ -62,6 +62,13 @@ impl Machine {
         look(&self.read().state)
     }
 
+    /// Entries applied since the newest snapshot that is durable here.
+    pub(crate) fn entries_since_snapshot(&self) -> u64 {
+        let inner = self.read();
+        let index = |id: &Option<LogId>| id.map_or(0, |id| id.index);
+        index(&inner.applied).saturating_sub(index(&inner.shelved))
+    }
+
     /// Everything that happens from now on.
     pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()

@@ -156,6 +156,7 @@ impl Service for Triad {
         let mut node_config =
             NodeConfig::from_license(&parsed, host.role(), "memory").expect("it is for a triad");
         node_config.snapshot_every = SNAPSHOT_EVERY;
+        node_config.log_kept = SNAPSHOT_EVERY;
         node_config.failback_hold = Duration::from_secs(1);
         node_config.session_grace = GRACE;
         let node =

@@ -19,7 +19,7 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::broadcast;
 
 use crate::environment::{Clock, SystemClock};
-use crate::runtime::off_thread;
+use crate::runtime::{in_background, off_thread};
 use crate::store::shelf::SnapshotShelf;
 use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 
@@ -189,7 +189,7 @@ impl RaftSnapshotBuilder<Types> for Machine {
             tokio::time::sleep(MUTANT_PAUSE).await;
             state = self.at_this_moment().0;
         }
-        let snapshot = off_thread(move || Bytes::from(state.to_bytes())).await?;
+        let snapshot = in_background(move || Bytes::from(state.to_bytes())).await?;
         self.shelf.save(meta.clone(), snapshot.clone()).await?;
         self.write().shelved = meta.last_log_id;
         Ok(Snapshot { meta, snapshot })

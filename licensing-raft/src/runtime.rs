@@ -215,7 +215,26 @@ impl TryRng for NodeRandom {
     }
 }
 
-/// Heavy work on a thread of its own; on a simulated node, here and now. The one door to other threads.
+/// Heavy work that nobody waits for, on a thread that steps back behind all others; on a simulated node, here and now.
+pub(crate) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    /// A tenth of what a thread that somebody waits for gets, where there are not processors enough for both.
+    const NICENESS: i32 = 10;
+    if !TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
+        return Ok(work());
+    }
+    let (done, wait) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("background".to_owned()).spawn(move || {
+        // A thread that may not even be nicer is as good as before.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
+        drop(done.send(work()));
+    })?;
+    wait.await.map_err(|_| io::Error::other("a background thread panicked"))
+}
+
+/// Heavy work on a thread of its own; on a simulated node, here and now. The one door to other threads, but for
+/// [`in_background`].
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {

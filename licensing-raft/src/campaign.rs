@@ -12,8 +12,10 @@ use tokio::time::Instant;
 
 use crate::node::Inner;
 
-/// Between two looks at the clock.
-const POLL: Duration = Duration::from_millis(5);
+/// Longest time between two looks: what allows or forbids a campaign changes without a message.
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
+/// Between two looks while it is this server's turn, and something forbids it.
+const ITS_TURN: Duration = Duration::from_millis(5);
 /// After a campaign has begun, before another may: a vote takes an fsync and a round trip.
 const RETRY: Duration = Duration::from_millis(15);
 
@@ -50,7 +52,8 @@ pub(crate) async fn campaign(inner: Arc<Inner>) {
     let patience = inner.config.timings.lease() + delay(inner.config.role);
     let metrics = inner.raft.metrics();
     loop {
-        tokio::time::sleep(POLL).await;
+        let left = patience.saturating_sub(inner.sign.elapsed());
+        tokio::time::sleep(if left.is_zero() { ITS_TURN } else { left.min(LONGEST_WAIT) }).await;
         let (leads, ended, members) = {
             let metrics = metrics.borrow_watched();
             let members = metrics.membership_config.membership().get_joint_config().len();
@@ -65,7 +68,7 @@ pub(crate) async fn campaign(inner: Arc<Inner>) {
             continue;
         }
         let may = members > 0 && inner.standing.read().may_vote() && !inner.is_leaving();
-        if may && inner.sign.elapsed() > patience {
+        if may && inner.sign.elapsed() >= patience {
             tracing::debug!("no sign of a leader for {} ms: campaigning", inner.sign.elapsed().as_millis());
             if inner.raft.trigger().elect(true).await.is_err() {
                 return;

@@ -5,6 +5,7 @@
 //! its own term, and a quorum has answered it within the lease minus a margin.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_core::mutant::{Mutant, planted};
@@ -16,8 +17,11 @@ use crate::node::Inner;
 use crate::types::Types;
 use crate::watch::Watched;
 
-/// Between two looks at the lease: how late a lost quorum is noticed, on top of the margin that pays for it.
-const LEASE_POLL: std::time::Duration = std::time::Duration::from_millis(5);
+/// Longest time between two looks at what no message tells: that this server is asked to stop, or hands over.
+const LONGEST_WAIT: Duration = Duration::from_millis(20);
+
+/// Shortest one, for a lease that ends right now.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Who may serve, as one server sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +46,10 @@ impl Mastership {
 pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
     let mut metrics = inner.raft.metrics();
     loop {
-        let now = judge(&inner, &metrics.borrow_watched());
+        let (now, wait) = {
+            let metrics = metrics.borrow_watched();
+            (judge(&inner, &metrics), until_lease_ends(&inner, &metrics))
+        };
         sender.send_if_modified(|last| {
             let changed = *last != now;
             if changed && (last.master, last.serving) != (now.master, now.serving) {
@@ -62,7 +69,7 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
                 sender.send_replace(Mastership::unknown(inner.config.role));
                 return;
             },
-            () = tokio::time::sleep(LEASE_POLL) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
@@ -74,6 +81,19 @@ pub(crate) fn now(inner: &Inner) -> Mastership {
         return *inner.mastership.borrow();
     }
     judge(inner, &inner.raft.metrics().borrow_watched())
+}
+
+/// When the lease that matters to this server ends if nothing more is heard: its own, or the one it has granted.
+fn until_lease_ends(inner: &Inner, metrics: &RaftMetrics<Types>) -> Duration {
+    let timings = &inner.config.timings;
+    let left = if metrics.state == ServerState::Leader {
+        let own = timings.lease().saturating_sub(timings.lease_margin());
+        metrics.last_quorum_acked.map_or(Duration::ZERO, |acked| own.saturating_sub(acked.elapsed()))
+    } else {
+        timings.lease().saturating_sub(inner.sign.elapsed())
+    };
+    // One that has ended does not end again.
+    if left.is_zero() { LONGEST_WAIT } else { left.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
 }
 
 fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {

@@ -89,8 +89,12 @@ impl Server {
 
     /// Where the next client connection is to be served, if not here.
     pub(crate) fn elsewhere(&self) -> Option<&Handle> {
-        let open = self.limits.connections.saturating_sub(self.connections.available_permits());
-        self.other_threads.as_ref().filter(|_| open >= NEAR_CONNECTIONS)
+        self.other_threads.as_ref().filter(|_| self.open_connections() >= NEAR_CONNECTIONS)
+    }
+
+    /// Client connections there are.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.limits.connections.saturating_sub(self.connections.available_permits())
     }
 
     /// Whether the state has a license to serve: not before the very first `Install`.

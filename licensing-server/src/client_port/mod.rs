@@ -37,6 +37,10 @@ const MAX_HELLO: usize = 4096;
 /// How often a client should show that it lives. Three fit into the default grace, so two may get lost.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
+/// Heartbeats a second of all clients together; with more clients each of them sends fewer, as long as two fit into the
+/// grace. A connection that is lost is noticed without them.
+const HEARTBEATS_PER_SECOND: u32 = 1000;
+
 /// A connection that says nothing for this long is closed. A client heartbeats every few seconds; this frees the
 /// places of machines that vanished without a word.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
@@ -99,7 +103,7 @@ pub(crate) async fn serve<S: Wire>(
     let welcome = Welcome::Ready {
         version: PROTOCOL_VERSION,
         standing: told.clone(),
-        heartbeat_ms: millis(HEARTBEAT.min(server.session_grace / 3)),
+        heartbeat_ms: millis(heartbeat(&server)),
         grace_ms: millis(server.session_grace),
         challenge,
     };
@@ -110,6 +114,13 @@ pub(crate) async fn serve<S: Wire>(
     let admin = Admin::new(local, challenge);
     Connection::new(server, stream, from, admin, watching, told).run().await;
     debug!(%from, "client gone");
+}
+
+/// What a client is told now; those that came before keep what they were told.
+fn heartbeat(server: &Server) -> Duration {
+    let clients = u32::try_from(server.open_connections()).unwrap_or(u32::MAX);
+    let crowded = Duration::from_secs(1) * clients / HEARTBEATS_PER_SECOND;
+    HEARTBEAT.min(server.session_grace / 3).max(crowded.min(server.session_grace / 2))
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -250,6 +261,10 @@ impl<S: Wire> Connection<S> {
                     self.answer(id, Reply::Done(format!("the {} stops", self.server.role)));
                 }
             },
+            Request::Heartbeat { session, token } if requests::is_known(&self.server, session, &token) => {
+                let reply = requests::alive(&self.server, session);
+                self.answer(id, reply);
+            }
             request => {
                 let answering = requests::answer(self.server.clone(), self.admin.clone(), self.from, request);
                 self.under_way.push(answering.map(move |reply| (id, reply)).boxed());

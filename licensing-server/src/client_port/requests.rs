@@ -103,25 +103,32 @@ fn is_sign_of_life(server: &Server, session: SessionId, token: &Token, reply: &R
 
 /// A sign of life. Only a serving master may judge it; it keeps the moment in memory and writes nothing.
 async fn heartbeat(server: &Server, session: SessionId, token: Token) -> Reply {
+    if is_known(server, session, &token) {
+        return alive(server, session);
+    }
     if !server.node.serves() {
         return propose_error(
             server,
             ProposeError::NotMaster { master: server.node.mastership().borrow().master },
         );
     }
-    let mut state = server.node.state();
-    if !state.session_matches(session, &token) {
-        // "Gone" makes a client give up its seats, so it is said only of what is gone for certain.
-        state = match server.node.read().await {
-            Ok(state) => state,
-            Err(problem) => return propose_error(server, problem),
-        };
+    // "Gone" makes a client give up its seats, so it is said only of what is gone for certain.
+    match server.node.read().await {
+        Ok(state) if state.session_matches(session, &token) => alive(server, session),
+        Ok(_) => Reply::Gone,
+        Err(problem) => propose_error(server, problem),
     }
-    if !state.session_matches(session, &token) {
-        return Reply::Gone;
-    }
+}
+
+/// Whether this is a master that knows the session, so that a heartbeat needs nobody else.
+pub(crate) fn is_known(server: &Server, session: SessionId, token: &Token) -> bool {
+    server.node.serves() && server.node.look(|state| state.session_matches(session, token))
+}
+
+/// The answer to a heartbeat.
+pub(crate) fn alive(server: &Server, session: SessionId) -> Reply {
     server.node.touch(session);
-    Reply::Alive { index: state.last_index() }
+    Reply::Alive { index: server.node.look(|state| state.last_index()) }
 }
 
 /// What a client is told when the node gave no answer.

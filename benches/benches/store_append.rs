@@ -1,5 +1,6 @@
-//! What the store adds to the disk: commits of the sled log against commits of a plain file, in the same run on the same
-//! disk. One entry per commit is a single client; 64 are a busy group commit; three at once are a triad on one machine.
+//! What the store adds to the disk: commits of the journal a node has, of sled as the store had it before, and of a plain
+//! file, in the same run on the same disk. One entry per commit is a single client; 64 are a busy group commit; three at
+//! once are a triad on one machine.
 //!
 //! Criterion's times are those of one commit of every store; its elements are entries.
 
@@ -21,12 +22,15 @@ use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_raft::NodeConfig;
 use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
-use support::plain_log::{Begin, PlainLog};
+use support::log_thread::{Engine, LogThread};
+use support::plain_file::PlainFile;
+use support::sled_log::SledLog;
+use support::{KEPT, PURGE_EVERY};
 use tokio::runtime::{Builder, Runtime};
 
-/// A server takes a snapshot every so many entries and then purges all but the last [`KEPT`].
-const PURGE_EVERY: u64 = 5000;
-const KEPT: u64 = 1000;
+/// What goes through a log before it is measured: two files of the journal, so that it uses old files again from then
+/// on, as one that has run for a while.
+const ENTRIES_BEFORE: u64 = 50_000;
 
 /// Something that makes entries durable.
 trait Log: Send {
@@ -34,21 +38,22 @@ trait Log: Send {
     fn commit(&mut self, entries: u64, proposal: &[u8]);
 }
 
-struct Sled {
+/// The store of a server, as a node opens it.
+struct Journal {
     store: RealStore,
     runtime: Runtime,
     next: u64,
     purged: u64,
 }
 
-impl Sled {
-    fn open(directory: &Path, name: &str) -> Sled {
+impl Journal {
+    fn open(directory: &Path, name: &str) -> Journal {
         let text = "SERVER a ANY 27001\nSERVER b ANY 27002\nSERVER c ANY 27003\nVENDOR demo\n";
         let license = License::parse(text).expect("a license");
         let config =
             NodeConfig::from_license(&license, Role::Primary, directory.join(name)).expect("a triad");
         let store = RealStore::open(&config, |why| panic!("the store failed: {why}")).expect("a store");
-        let mut log = Sled { store, runtime: runtime(), next: 0, purged: 0 };
+        let mut log = Journal { store, runtime: runtime(), next: 0, purged: 0 };
         log.append(vec![Cargo::Founding]);
         log
     }
@@ -65,7 +70,7 @@ impl Sled {
     }
 }
 
-impl Log for Sled {
+impl Log for Journal {
     fn commit(&mut self, entries: u64, proposal: &[u8]) {
         self.append((0..entries).map(|_| Cargo::Proposal(proposal.to_vec())).collect());
         if self.next - self.purged >= PURGE_EVERY + KEPT {
@@ -76,26 +81,35 @@ impl Log for Sled {
     }
 }
 
-struct Plain {
-    log: PlainLog,
+/// One of the yardsticks.
+struct Yardstick {
+    log: LogThread,
     runtime: Runtime,
     next: u64,
 }
 
-impl Plain {
-    fn open(directory: &Path, name: &str, begin: Begin) -> Plain {
-        let log = PlainLog::create(&directory.join(name), begin).expect("a file");
-        Plain { log, runtime: runtime(), next: 0 }
+impl Yardstick {
+    fn over(engine: impl Engine) -> Yardstick {
+        Yardstick { log: LogThread::start(engine).expect("a thread"), runtime: runtime(), next: 0 }
     }
 }
 
-impl Log for Plain {
+impl Log for Yardstick {
     fn commit(&mut self, entries: u64, proposal: &[u8]) {
         let first = self.next;
         self.next += entries;
         let entries = (first..self.next).map(|index| (1, index, proposal.to_vec())).collect();
         let durable = self.log.append(entries);
         self.runtime.block_on(durable).expect("its thread lives").expect("the disk takes entries");
+    }
+}
+
+fn open(engine: &str, directory: &Path, name: &str) -> Box<dyn Log> {
+    let path = directory.join(name);
+    match engine {
+        "journal" => Box::new(Journal::open(directory, name)),
+        "sled" => Box::new(Yardstick::over(SledLog::create(&path).expect("a database"))),
+        _ => Box::new(Yardstick::over(PlainFile::create(&path).expect("a file"))),
     }
 }
 
@@ -136,30 +150,24 @@ fn store_append(criterion: &mut Criterion) {
     for (stores, entries) in [(1, 1), (1, 64), (3, 1), (3, 64)] {
         let mut group = criterion.benchmark_group(format!("store append, {stores} at once"));
         group.throughput(Throughput::Elements(stores * entries));
-        let name = |engine: &str, number: u64| format!("{engine}-{stores}-{entries}-{number}");
-        for engine in ["plain file", "plain file by pages", "sled"] {
+        for engine in ["journal", "sled", "plain file"] {
+            // Criterion calls what it measures once for each sample: the logs live through all of them.
+            let name = |number: u64| format!("{engine}-{stores}-{entries}-{number}");
+            let mut logs: Vec<_> =
+                (0..stores).map(|number| open(engine, directory.path(), &name(number))).collect();
+            together(&mut logs, ENTRIES_BEFORE / 64, 64, &proposal);
+            let (before, mut commits_done) = (bytes_written(), 0);
             group.bench_function(BenchmarkId::new(engine, format!("{entries} per commit")), |bencher| {
-                let open = |number| -> Box<dyn Log> {
-                    match engine {
-                        "sled" => Box::new(Sled::open(directory.path(), &name(engine, number))),
-                        "plain file" => {
-                            Box::new(Plain::open(directory.path(), &name(engine, number), Begin::Anywhere))
-                        }
-                        _ => Box::new(Plain::open(directory.path(), &name(engine, number), Begin::NextPage)),
-                    }
-                };
-                let mut logs: Vec<_> = (0..stores).map(open).collect();
-                let (before, mut commits_done) = (bytes_written(), 0);
                 bencher.iter_custom(|commits| {
                     commits_done += commits;
                     together(&mut logs, commits, entries, &proposal)
                 });
-                let bytes = bytes_written().saturating_sub(before) / (commits_done * stores).max(1);
-                talk(format_args!(
-                    "{bytes} bytes written per commit, {} of them proposals",
-                    entries * proposal.len() as u64
-                ));
             });
+            let bytes = bytes_written().saturating_sub(before) / (commits_done * stores).max(1);
+            talk(format_args!(
+                "{bytes} bytes written per commit, {} of them proposals",
+                entries * proposal.len() as u64
+            ));
         }
         group.finish();
     }

@@ -19,8 +19,8 @@ use crate::memory_watch::processes;
 /// reach come and go all the time: a few percent of up and down are the ordinary sawtooth.
 const FLAT_SHARE: f64 = 0.1;
 
-/// So is one that grows by less than this, whatever was there: sixteen of the half MiB segments sled takes at a time, and
-/// what an allocator keeps for one more thread.
+/// So is one that grows by less than this, whatever was there: the journal takes a MiB at a time and, after a snapshot
+/// that took long, keeps four files more than before. This is twice that, and what an allocator keeps for one more thread.
 const FLAT_BYTES: f64 = (8 << 20) as f64;
 
 /// Looks that a half needs for a line through it to mean anything.
@@ -31,10 +31,8 @@ const FEWEST_LOOKS: usize = 4;
 pub struct Look {
     /// All files of the data directory, in bytes.
     pub directory: u64,
-    /// sled's own file, in bytes.
-    pub db: u64,
-    /// Files in which sled keeps large pages.
-    pub blobs: u64,
+    /// Those of them that are files of the journal, spare ones too, in bytes.
+    pub journal: u64,
     /// Memory that is not swapped out, in bytes.
     pub memory: u64,
 }
@@ -55,11 +53,9 @@ impl Sample {
         for (role, process) in processes(triad) {
             let path = triad.data_directory(role);
             let about = || format!("cannot look into {}", path.display());
-            let log = path.join("log");
             servers[role.place()] = Look {
                 directory: bytes_below(&path).with_context(about)?,
-                db: std::fs::metadata(log.join("db")).map_or(0, |data| data.len()),
-                blobs: std::fs::read_dir(log.join("blobs")).map_or(0, |files| files.count() as u64),
+                journal: bytes_below(&path.join("log")).with_context(about)?,
                 memory: of_process(process)
                     .map(|memory| memory.resident_bytes)
                     .with_context(|| format!("the {role} has ended"))?,
@@ -72,7 +68,7 @@ impl Sample {
     pub fn csv_head(out: &mut impl Write) -> std::io::Result<()> {
         write!(out, "seconds")?;
         for role in Role::ALL {
-            write!(out, ",{role}_directory_bytes,{role}_db_bytes,{role}_blobs,{role}_rss_bytes")?;
+            write!(out, ",{role}_directory_bytes,{role}_journal_bytes,{role}_rss_bytes")?;
         }
         writeln!(out)
     }
@@ -81,7 +77,7 @@ impl Sample {
     pub fn csv_line(&self, out: &mut impl Write) -> std::io::Result<()> {
         write!(out, "{:.1}", self.at.as_secs_f64())?;
         for look in &self.servers {
-            write!(out, ",{},{},{},{}", look.directory, look.db, look.blobs, look.memory)?;
+            write!(out, ",{},{},{}", look.directory, look.journal, look.memory)?;
         }
         writeln!(out)
     }
@@ -126,10 +122,10 @@ pub struct ServerCourse {
     pub directory: Course,
     /// Its memory (RSS).
     pub rss: Course,
-    /// sled's own file at the last look.
-    pub db_last_bytes: u64,
-    /// Most files in which sled kept large pages.
-    pub blobs_max: u64,
+    /// Files of the journal at the last look, spare ones too, in bytes.
+    pub journal_last_bytes: u64,
+    /// The same at the most, in bytes.
+    pub journal_max_bytes: u64,
 }
 
 /// Puts the looks together, the primary first.
@@ -143,8 +139,8 @@ pub fn courses(samples: &[Sample]) -> Vec<ServerCourse> {
             role: role.to_string(),
             directory: Course::of(&over_time(|look| look.directory)),
             rss: Course::of(&over_time(|look| look.memory)),
-            db_last_bytes: samples.last().map_or(0, |sample| sample.servers[role.place()].db),
-            blobs_max: looks().map(|(_, look)| look.blobs).max().unwrap_or_default(),
+            journal_last_bytes: looks().last().map_or(0, |(_, look)| look.journal),
+            journal_max_bytes: looks().map(|(_, look)| look.journal).max().unwrap_or_default(),
         }
     };
     Role::ALL.into_iter().map(course).collect()
@@ -212,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_a_line_with_as_many_fields_as_the_head() {
-        let look = Look { directory: 4, db: 3, blobs: 2, memory: 1 };
+        let look = Look { directory: 4, journal: 3, memory: 1 };
         let sample = Sample { at: Duration::from_millis(1250), servers: [look; 3] };
         let (mut head, mut line) = (Vec::new(), Vec::new());
         Sample::csv_head(&mut head).unwrap();
@@ -220,6 +216,6 @@ mod tests {
         let fields = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b',').count();
         assert_eq!(fields(&head), fields(&line));
         assert!(head.starts_with(b"seconds,primary_directory_bytes,"));
-        assert_eq!(line, b"1.2,4,3,2,1,4,3,2,1,4,3,2,1\n");
+        assert_eq!(line, b"1.2,4,3,1,4,3,1,4,3,1\n");
     }
 }

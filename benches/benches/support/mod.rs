@@ -1,12 +1,19 @@
 //! What the benches work on. Each of them uses a part of it.
 #![allow(dead_code)]
 
-pub(crate) mod plain_log;
+pub(crate) mod log_thread;
+pub(crate) mod plain_file;
+pub(crate) mod sled_log;
 
 use licensing_core::command::{Action, Call, Command, Identity, Proposal};
 use licensing_core::id::{Handle, LogIndex, RequestId, Seats, SessionId, Timestamp, Token};
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
+
+/// A server takes a snapshot every so many entries and then purges all but the last [`KEPT`].
+pub(crate) const PURGE_EVERY: u64 = 5000;
+/// See [`PURGE_EVERY`].
+pub(crate) const KEPT: u64 = 1000;
 
 /// Sessions the checkouts of a [`Site`] are spread over.
 const SESSIONS: u64 = 1000;

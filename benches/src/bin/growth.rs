@@ -140,7 +140,6 @@ async fn sample(
             // One that is interrupted after half an hour has half an hour of looks.
             sample.csv_line(out).and_then(|()| out.flush()).with_context(about)?;
         }
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let looks = sample.servers.map(|look| format!("{:.1}+{:.1}", mib(look.directory), mib(look.memory)));
         talk(format_args!(
             "{:6.0} s, MiB on disk + in memory: {}",
@@ -152,6 +151,10 @@ async fn sample(
     Ok(samples)
 }
 
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 fn table(measured: &Measured) -> String {
     let Measured { report, cpu, limits, load_before } = measured;
     let mut text = format!(
@@ -159,7 +162,6 @@ fn table(measured: &Measured) -> String {
         report.load.clients, report.load.seconds, report.load.ops_per_s, report.load.errors, report.samples
     );
     let line = |what: &str, course: &Course| {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         format!(
             "  {what:<20} first {:>7.1}, last {:>7.1}, most {:>7.1} MiB; second half {:>+8.2} MB/hour: {}\n",
             mib(course.first_bytes),
@@ -171,11 +173,13 @@ fn table(measured: &Measured) -> String {
     };
     for server in &report.servers {
         text.push_str(&line(&format!("{} directory", server.role), &server.directory));
-        text.push_str(&line(&format!("{} memory", server.role), &server.rss));
         text.push_str(&format!(
-            "  {:<20} sled's file {} bytes at last, at most {} large pages in files of their own\n",
-            "", server.db_last_bytes, server.blobs_max
+            "  {:<20} of it the journal {:.1} MiB at last, {:.1} at the most\n",
+            "",
+            mib(server.journal_last_bytes),
+            mib(server.journal_max_bytes)
         ));
+        text.push_str(&line(&format!("{} memory", server.role), &server.rss));
     }
     text.push_str("flat: the second half grew by less than a tenth or less than 8 MiB\n");
     let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));

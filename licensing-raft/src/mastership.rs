@@ -20,7 +20,7 @@ use crate::watch::Watched;
 /// Longest time between two looks at what no message tells: that this server is asked to stop, or hands over.
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 
-/// Shortest one, for a lease that ends right now.
+/// Shortest one, for a lease that ends right now, and for a leader that is about to get its first.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Who may serve, as one server sees it.
@@ -86,14 +86,15 @@ pub(crate) fn now(inner: &Inner) -> Mastership {
 /// When the lease that matters to this server ends if nothing more is heard: its own, or the one it has granted.
 fn until_lease_ends(inner: &Inner, metrics: &RaftMetrics<Types>) -> Duration {
     let timings = &inner.config.timings;
-    let left = if metrics.state == ServerState::Leader {
+    if metrics.state == ServerState::Leader {
         let own = timings.lease().saturating_sub(timings.lease_margin());
-        metrics.last_quorum_acked.map_or(Duration::ZERO, |acked| own.saturating_sub(acked.elapsed()))
-    } else {
-        timings.lease().saturating_sub(inner.sign.elapsed())
-    };
+        let acked =
+            metrics.last_quorum_acked.map_or(Duration::ZERO, |acked| own.saturating_sub(acked.elapsed()));
+        return acked.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+    }
+    let granted = timings.lease().saturating_sub(inner.sign.elapsed());
     // One that has ended does not end again.
-    if left.is_zero() { LONGEST_WAIT } else { left.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
+    if granted.is_zero() { LONGEST_WAIT } else { granted.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
 }
 
 fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {

@@ -184,7 +184,10 @@ async fn a_handover_to_a_server_that_is_cut_off_at_that_moment_is_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_returned_primary_that_needs_a_snapshot_gets_one() {
-    let cluster = Cluster::new(PINNED).configure(|config| config.snapshot_every = 50);
+    let cluster = Cluster::new(PINNED).configure(|config| {
+        config.snapshot_every = 50;
+        config.log_kept = 50;
+    });
     cluster.start_all().await;
     let mut holder = cluster.open_session(Primary, 1).await;
     cluster.kill(Primary).await;

@@ -28,9 +28,9 @@ use support::sled_log::SledLog;
 use support::{KEPT, PURGE_EVERY};
 use tokio::runtime::{Builder, Runtime};
 
-/// What goes through a log before it is measured: two files of the journal, so that it uses old files again from then
+/// What goes through a log before it is measured: four files of the journal, so that it uses old files again from then
 /// on, as one that has run for a while.
-const ENTRIES_BEFORE: u64 = 50_000;
+const ENTRIES_BEFORE: u64 = 100_000;
 
 /// Something that makes entries durable.
 trait Log: Send {

@@ -24,8 +24,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::output::talk;
 use crate::triad::feature_name;
 
-/// Connections it goes over: with 64 requests on each, a quarter of the proposals a server takes at a time.
-const CONNECTIONS: usize = 32;
+/// Connections it goes over: with 64 requests on each, half of the proposals a server takes at a time.
+const CONNECTIONS: usize = 16;
 
 /// Without an answer for so long the triad is stuck, and there is nothing to measure.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::memory::of_process;
 use crate::memory_watch::processes;
 
-/// A half that grows by less than this share of what was there is flat. A snapshot and the 6,000 entries a log may
+/// A half that grows by less than this share of what was there is flat. A snapshot and the 25,000 entries a log may
 /// reach come and go all the time: a few percent of up and down are the ordinary sawtooth.
 const FLAT_SHARE: f64 = 0.1;
 
@@ -139,7 +139,7 @@ pub fn courses(samples: &[Sample]) -> Vec<ServerCourse> {
             role: role.to_string(),
             directory: Course::of(&over_time(|look| look.directory)),
             rss: Course::of(&over_time(|look| look.memory)),
-            journal_last_bytes: looks().last().map_or(0, |(_, look)| look.journal),
+            journal_last_bytes: looks().next_back().map_or(0, |(_, look)| look.journal),
             journal_max_bytes: looks().map(|(_, look)| look.journal).max().unwrap_or_default(),
         }
     };

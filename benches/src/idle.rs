@@ -21,7 +21,7 @@ const AT_ONCE: usize = 256;
 
 /// Before anything is measured: longer than the time between two heartbeats, so that every session has shown life and
 /// what opening it needed is over.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(6);
 
 /// How long the servers are watched before the first session.
 const BASE: Duration = Duration::from_secs(5);

@@ -9,9 +9,9 @@ use licensing_core::license::License;
 use licensing_raft::NodeConfig;
 use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
 
-/// A server takes a snapshot every so many entries, and purges all but the last of them.
+/// A server whose state is small takes a snapshot every so many entries, and purges all before it but the last [`KEPT`].
 const PURGE_EVERY: u64 = 5000;
-const KEPT: u64 = 1000;
+const KEPT: u64 = 20_000;
 
 /// Entries of a run.
 const ENTRIES: u64 = 192_000;
@@ -19,9 +19,9 @@ const ENTRIES: u64 = 192_000;
 /// Bytes of a checkout in the log, and a few more.
 const PROPOSAL: usize = 64;
 
-/// Twice what the directory takes with 6,000 entries in it, which is two files of the journal of a MiB each, and one file
-/// more. All entries of a run take thirteen: more than twice this.
-const MOST_BYTES: u64 = 5 << 20;
+/// Twice what the directory takes with 25,000 entries in it, which is three files of the journal of a MiB each. All entries
+/// of a run take fourteen: more than twice this.
+const MOST_BYTES: u64 = 6 << 20;
 
 fn config(directory: &Path) -> NodeConfig {
     let text = "SERVER a ANY 27001\nSERVER b ANY 27002\nSERVER c ANY 27003\nVENDOR demo\n";

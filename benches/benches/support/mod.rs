@@ -10,10 +10,10 @@ use licensing_core::id::{Handle, LogIndex, RequestId, Seats, SessionId, Timestam
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
 
-/// A server takes a snapshot every so many entries and then purges all but the last [`KEPT`].
+/// A server whose state is small takes a snapshot every so many entries and then purges all but the last [`KEPT`].
 pub(crate) const PURGE_EVERY: u64 = 5000;
 /// See [`PURGE_EVERY`].
-pub(crate) const KEPT: u64 = 1000;
+pub(crate) const KEPT: u64 = 20_000;
 
 /// Sessions the checkouts of a [`Site`] are spread over.
 const SESSIONS: u64 = 1000;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::log_thread::{Engine, PlainEntry, record};
 
-/// Size of the file, in bytes; then it begins from the front. A snapshot every 5,000 entries leaves less than this to keep.
+/// Size of the file, in bytes; then it begins from the front. The 25,000 entries a log may reach take less.
 const FILE_BYTES: usize = 16 << 20;
 
 /// See the module.

@@ -24,7 +24,7 @@ struct Args {
     /// How long; the connections that watch the master may be silent for five minutes
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=240))]
     seconds: u64,
-    /// Connections that offer it, each with up to 64 requests under way; a server takes 8192 proposals
+    /// Connections that offer it, each with up to 64 requests under way; a server takes 2048 proposals
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
     /// Sessions that hold a seat and renew meanwhile

@@ -21,7 +21,7 @@ type Frame = super::Frame<Change<Vec<Entry>>>;
 /// What a directory held.
 pub(super) struct Found {
     pub(super) contents: Contents,
-    /// In their order, without holes between them.
+    /// In their order. One that a power cut brought back is used again like any other whose entries are purged.
     pub(super) files: Vec<FoundFile>,
     pub(super) spares: Vec<PathBuf>,
     /// Checksum of the last frame.
@@ -41,17 +41,12 @@ pub(super) struct FoundFile {
 pub(super) fn read(directory: &Path) -> io::Result<Result<Found, Damage>> {
     let (numbers, spares) = list(directory)?;
     let mut row = Row::default();
-    let mut files: Vec<FoundFile> = Vec::new();
+    let mut files = Vec::new();
     for number in numbers {
         let path = file_path(directory, number);
         let bytes = fs::read(&path)?;
         match row.read_file(number, &bytes) {
-            Ok(file) => {
-                if files.last().is_some_and(|before: &FoundFile| before.number + 1 != number) {
-                    files.clear();
-                }
-                files.push(file);
-            }
+            Ok(file) => files.push(file),
             Err(problem) => {
                 return Ok(Err(Damage(format!("the log {} is damaged: {problem}", path.display()))));
             }

@@ -62,11 +62,11 @@ impl Machine {
         look(&self.read().state)
     }
 
-    /// Entries applied since the newest snapshot that is durable here.
-    pub(crate) fn entries_since_snapshot(&self) -> u64 {
+    /// The last entries of the newest snapshot that is durable here, and of what has been applied; 0 if there is none.
+    pub(crate) fn shelved_and_applied(&self) -> (u64, u64) {
         let inner = self.read();
         let index = |id: &Option<LogId>| id.map_or(0, |id| id.index);
-        index(&inner.applied).saturating_sub(index(&inner.shelved))
+        (index(&inner.shelved), index(&inner.applied))
     }
 
     /// Everything that happens from now on.

@@ -24,6 +24,10 @@ const MAGIC: &[u8; 4] = b"LSNP";
 const VERSION: u8 = 1;
 const PREFIX: &str = "snapshot-";
 
+/// So much of a snapshot goes to the disk at a time, in bytes: a commit of the log that comes meanwhile waits behind this
+/// much, not behind all of it.
+const SYNC_EVERY: usize = 1 << 20;
+
 /// A step of disk work that does not hold up the caller's thread.
 pub(crate) type Work<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
@@ -78,7 +82,10 @@ impl FileShelf {
         let mut file = File::create(&temporary)?;
         let header = header(meta);
         file.write_all(&header)?;
-        file.write_all(state)?;
+        for part in state.chunks(SYNC_EVERY) {
+            file.write_all(part)?;
+            file.sync_data()?;
+        }
         let checksum = crc32c::crc32c_append(crc32c::crc32c(&header), state);
         file.write_all(&checksum.to_le_bytes())?;
         if !planted(Mutant::SnapshotNotSynced) {

@@ -10,10 +10,9 @@ use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use tokio::time::Instant;
 
+use crate::looks::{self, LOOK};
 use crate::node::Inner;
 
-/// Longest time between two looks: what allows or forbids a campaign changes without a message.
-const LONGEST_WAIT: Duration = Duration::from_millis(20);
 /// Between two looks while it is this server's turn, and something forbids it.
 const ITS_TURN: Duration = Duration::from_millis(5);
 /// After a campaign has begun, before another may: a vote takes an fsync and a round trip.
@@ -50,10 +49,19 @@ impl LeaderSign {
 /// Campaigns whenever it is this server's turn, until the node ends.
 pub(crate) async fn campaign(inner: Arc<Inner>) {
     let patience = inner.config.timings.lease() + delay(inner.config.role);
+    // Before that long something else than a sign does not matter, but for the leadership itself.
+    let longest_wait = inner.config.timings.lease() / 4;
     let metrics = inner.raft.metrics();
+    let mut led = false;
     loop {
         let left = patience.saturating_sub(inner.sign.elapsed());
-        tokio::time::sleep(if left.is_zero() { ITS_TURN } else { left.min(LONGEST_WAIT) }).await;
+        if led {
+            looks::next(inner.started, LOOK).await;
+        } else if left.is_zero() {
+            tokio::time::sleep(ITS_TURN).await;
+        } else {
+            tokio::time::sleep(left.min(longest_wait)).await;
+        }
         let (leads, ended, members) = {
             let metrics = metrics.borrow_watched();
             let members = metrics.membership_config.membership().get_joint_config().len();
@@ -62,6 +70,7 @@ pub(crate) async fn campaign(inner: Arc<Inner>) {
         if ended {
             return;
         }
+        led = leads;
         if leads {
             // Without this a server that hands over would campaign against its own successor.
             inner.sign.note();

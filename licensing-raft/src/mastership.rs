@@ -13,14 +13,12 @@ use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics};
 
+use crate::looks::{self, LOOK};
 use crate::node::Inner;
 use crate::types::Types;
 use crate::watch::Watched;
 
-/// Longest time between two looks at what no message tells: that this server is asked to stop, or hands over.
-const LONGEST_WAIT: Duration = Duration::from_millis(20);
-
-/// Shortest one, for a lease that ends right now, and for a leader that is about to get its first.
+/// Shortest time between two looks, for a lease that ends right now, and for a leader that is about to get its first.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Who may serve, as one server sees it.
@@ -46,9 +44,9 @@ impl Mastership {
 pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
     let mut metrics = inner.raft.metrics();
     loop {
-        let (now, wait) = {
+        let (now, lease_left) = {
             let metrics = metrics.borrow_watched();
-            (judge(&inner, &metrics), until_lease_ends(&inner, &metrics))
+            (judge(&inner, &metrics), lease_left(&inner, &metrics))
         };
         sender.send_if_modified(|last| {
             let changed = *last != now;
@@ -69,7 +67,7 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
                 sender.send_replace(Mastership::unknown(inner.config.role));
                 return;
             },
-            () = tokio::time::sleep(wait) => {}
+            () = next_look(&inner, lease_left) => {}
         }
     }
 }
@@ -83,18 +81,27 @@ pub(crate) fn now(inner: &Inner) -> Mastership {
     judge(inner, &inner.raft.metrics().borrow_watched())
 }
 
-/// When the lease that matters to this server ends if nothing more is heard: its own, or the one it has granted.
-fn until_lease_ends(inner: &Inner, metrics: &RaftMetrics<Types>) -> Duration {
+/// What is left of the lease that matters to this server if nothing more is heard: its own, or the one it has granted.
+/// `None` if it has ended, or if something else may change before its end.
+fn lease_left(inner: &Inner, metrics: &RaftMetrics<Types>) -> Option<Duration> {
     let timings = &inner.config.timings;
     if metrics.state == ServerState::Leader {
         let own = timings.lease().saturating_sub(timings.lease_margin());
-        let acked =
+        let left =
             metrics.last_quorum_acked.map_or(Duration::ZERO, |acked| own.saturating_sub(acked.elapsed()));
-        return acked.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+        // A leader may be asked to stop, or begin to hand over, without a message.
+        return (left < LOOK).then_some(left);
     }
     let granted = timings.lease().saturating_sub(inner.sign.elapsed());
-    // One that has ended does not end again.
-    if granted.is_zero() { LONGEST_WAIT } else { granted.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
+    (!granted.is_zero()).then_some(granted)
+}
+
+/// Waits until the lease ends, or else for the next look.
+async fn next_look(inner: &Inner, lease_left: Option<Duration>) {
+    match lease_left {
+        Some(left) => tokio::time::sleep(left.max(SHORTEST_WAIT)).await,
+        None => looks::next(inner.started, LOOK).await,
+    }
 }
 
 fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {

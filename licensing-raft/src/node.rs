@@ -168,7 +168,7 @@ impl Node {
     /// Fails without a definite answer; see [`ProposeError`] for which failures leave it open. Asking again is safe for
     /// every [`Command`]: a resent one gets its first answer.
     pub async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
-        self.inner.propose(command).await
+        self.inner.propose(&command).await
     }
 
     /// The state as of now: everything acknowledged before the call is in it. Only the master can tell.

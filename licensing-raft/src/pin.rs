@@ -17,14 +17,12 @@ use openraft::vote::RaftLeaderId;
 use openraft::{Instant as _, ServerState};
 use tokio::time::Instant;
 
+use crate::looks::{self, LOOK};
 use crate::node::Inner;
 use crate::types::{LogId, Metrics, Types, Vote, VoteRequest};
 
 /// A target this close to the tip catches up in a few milliseconds (measured: 5 to 17).
 const MAX_LAG: u64 = 64;
-
-/// Between two looks when nothing happens; a change of the metrics wakes it at once.
-const POLL: Duration = Duration::from_millis(20);
 
 /// After a handover that failed, its target is not tried again for this long.
 const PENALTY: Duration = Duration::from_millis(500);
@@ -38,7 +36,8 @@ pub(crate) async fn pin(inner: Arc<Inner>) {
         tokio::select! {
             biased;
             changed = metrics.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(POLL) => {}
+            // What peers know of themselves changes without a message of openraft; only a leader asks.
+            () = looks::next(inner.started, LOOK), if led_since.is_some() => {}
         }
         let now = metrics.borrow_and_update().clone();
         if now.state != ServerState::Leader {

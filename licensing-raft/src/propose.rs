@@ -3,19 +3,23 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::FutureExt;
 use licensing_core::command::{Command, Proposal};
 use licensing_core::id::{LogIndex, Role};
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
-use openraft::errors::{ClientWriteError, RaftError};
+use openraft::errors::ClientWriteError;
+use openraft::impls::ProgressResponder;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::ProposeError;
 use crate::mastership::{self, Mastership};
 use crate::node::Inner;
-use crate::types::Payload;
+use crate::types::{Decided, Payload};
 
 /// What a refused client is told to wait.
 const BUSY_RETRY_MS: u64 = 20;
@@ -46,7 +50,7 @@ impl Inner {
     }
 
     /// Proposes, and waits out a handover or a lease that is being renewed: those take milliseconds.
-    pub(crate) async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
+    pub(crate) async fn propose(&self, command: &Command) -> Result<Answer, ProposeError> {
         let permit = self.proposals.try_acquire();
         if permit.is_err() && !planted(Mutant::QueueWithoutLimit) {
             return Err(ProposeError::Busy { retry_after_ms: BUSY_RETRY_MS });
@@ -54,14 +58,14 @@ impl Inner {
         let deadline = Instant::now() + self.deadline();
         loop {
             let refused = match self.ensure_serving() {
-                Ok(()) => match self.write(command.clone(), deadline).await {
+                Ok(()) => match self.write(command, deadline).await {
                     Err(refused @ ProposeError::NotMaster { .. }) => refused,
                     definite => return definite,
                 },
                 Err(refused @ ProposeError::NotMaster { .. }) => refused,
                 Err(stopped) => return Err(stopped),
             };
-            if !self.may_lead_soon() || !self.wait_to_serve(deadline).await {
+            if !self.may_lead_soon() || !Box::pin(self.wait_to_serve(deadline)).await {
                 return Err(ProposeError::NotMaster { master: self.other_master().or(master_of(&refused)) });
             }
         }
@@ -70,34 +74,56 @@ impl Inner {
     /// One try, for proposals that are judged anew instead of repeated.
     pub(crate) async fn propose_once(&self, command: Command) -> Result<Answer, ProposeError> {
         self.ensure_serving()?;
-        self.write(command, Instant::now() + self.deadline()).await
+        self.write(&command, Instant::now() + self.deadline()).await
     }
 
-    async fn write(&self, command: Command, deadline: Instant) -> Result<Answer, ProposeError> {
-        let proposal = Proposal { at: self.triad_time(), command };
-        let bytes = proposal.to_bytes();
-        if bytes.len() > MAX_PROPOSAL_BYTES {
-            let length = bytes.len();
-            return Err(ProposeError::TooLarge { bytes: length, limit: MAX_PROPOSAL_BYTES });
-        }
-        let written = timeout_at(deadline, self.raft.client_write(Payload(bytes.into()))).await;
-        match written {
-            Ok(Ok(response)) => response
+    async fn write(&self, command: &Command, deadline: Instant) -> Result<Answer, ProposeError> {
+        let bytes = self.encode(command)?;
+        let decided = self.submit(bytes.clone())?;
+        match timeout_at(deadline, decided).await {
+            Ok(Ok(Ok(response))) => response
                 .data
                 .ok_or_else(|| ProposeError::Unknown("the entry was applied without an answer".to_owned())),
-            Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => {
+            Ok(Ok(Err(ClientWriteError::ForwardToLeader(forward)))) => {
                 Err(ProposeError::NotMaster { master: forward.leader_id.and_then(Role::from_number) })
             }
-            Ok(Err(RaftError::APIError(error))) => Err(ProposeError::Unknown(error.to_string())),
+            Ok(Ok(Err(error))) => Err(ProposeError::Unknown(error.to_string())),
             // It may have been appended before the engine stopped.
-            Ok(Err(RaftError::Fatal(fatal))) => Err(ProposeError::Unknown(fatal.to_string())),
-            Err(_) if planted(Mutant::AnswerOnTimeout) => {
-                let mut state = self.machine.state();
-                let next = LogIndex(state.last_index().0 + 1);
-                Ok(state.apply(next, &proposal).answer)
-            }
+            Ok(Err(_)) => Err(ProposeError::Unknown("the engine stopped".to_owned())),
+            Err(_) if planted(Mutant::AnswerOnTimeout) => Ok(self.guess(&bytes)),
             Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
         }
+    }
+
+    /// The command with the time of the triad on it.
+    fn encode(&self, command: &Command) -> Result<Bytes, ProposeError> {
+        let bytes = Proposal { at: self.triad_time(), command: command.clone() }.to_bytes();
+        if bytes.len() > MAX_PROPOSAL_BYTES {
+            return Err(ProposeError::TooLarge { bytes: bytes.len(), limit: MAX_PROPOSAL_BYTES });
+        }
+        Ok(bytes.into())
+    }
+
+    /// Gives a proposal to the engine. What is waited for is small, and so is what each request under way takes: the
+    /// engine's own way of waiting takes several kilobytes.
+    fn submit(&self, proposal: Bytes) -> Result<Decided, ProposeError> {
+        let (responder, decided) = ProgressResponder::complete_only();
+        let submitted = self.raft.client_write_ff(Payload(proposal), Some(responder));
+        match unconstrained(submitted).now_or_never() {
+            Some(Ok(())) => Ok(decided),
+            Some(Err(fatal)) => Err(ProposeError::Unknown(fatal.to_string())),
+            // Its queue holds many times the proposals that are let through, so it is full only when the engine stands
+            // still; a message that found no place was not taken.
+            None => Err(ProposeError::Busy { retry_after_ms: BUSY_RETRY_MS }),
+        }
+    }
+
+    /// What the answer would be here, if it were decided next.
+    fn guess(&self, proposal: &[u8]) -> Answer {
+        let mut state = self.machine.state();
+        let next = LogIndex(state.last_index().0 + 1);
+        let proposal = Proposal::from_bytes(proposal).expect("a proposal that was encoded a moment ago");
+        state.apply(next, &proposal).answer
     }
 
     /// Whether this server leads, or is handing over, so that waiting a moment makes sense.

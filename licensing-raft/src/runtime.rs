@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use openraft::{AsyncRuntime, OptionalSend};
 use rand_core::TryRng;
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::task::AbortHandle;
 
 use crate::watch::OrderedWatch;
@@ -226,8 +227,8 @@ pub(crate) async fn in_background<T: Send + 'static>(
     }
     let (done, wait) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("background".to_owned()).spawn(move || {
-        // A thread that may not even be nicer is as good as before.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
+        // Behind whatever niceness the node was started with. A thread that may not even be nicer is as good as before.
+        let _ = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + NICENESS));
         drop(done.send(work()));
     })?;
     wait.await.map_err(|_| io::Error::other("a background thread panicked"))

@@ -10,10 +10,11 @@ use std::time::Duration;
 use licensing_core::id::Role;
 use licensing_core::state::State;
 
+use crate::looks::{self, LOOK};
 use crate::node::Inner;
 
-/// Between two looks: at the highest rate as many entries come as a small state's distance in a tenth of a second.
-const POLL: Duration = Duration::from_millis(50);
+/// Between two looks: at the highest rate about as many entries come as a small state's distance.
+const BETWEEN_LOOKS: Duration = LOOK.saturating_mul(5);
 
 /// The distance is at least an entry for so many sessions and checkouts: replaying the log then takes about as long as
 /// reading the snapshot before it, and the log takes about a fifth of the memory of the state.
@@ -44,7 +45,7 @@ fn is_due(role: Role, distance: u64, shelved: u64, applied: u64) -> bool {
 /// Takes snapshots until the node ends.
 pub(crate) async fn take(inner: Arc<Inner>) {
     loop {
-        tokio::time::sleep(POLL).await;
+        looks::next(inner.started, BETWEEN_LOOKS).await;
         let distance = distance(inner.machine.look(live), inner.config.snapshot_every);
         let (shelved, applied) = inner.machine.shelved_and_applied();
         if is_due(inner.config.role, distance, shelved, applied) {

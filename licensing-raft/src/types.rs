@@ -36,6 +36,8 @@ pub(crate) type AppendResponse = openraft::raft::AppendEntriesResponse<Types>;
 pub(crate) type VoteRequest = openraft::raft::VoteRequest<Types>;
 pub(crate) type VoteResponse = openraft::raft::VoteResponse<Types>;
 pub(crate) type TransferRequest = openraft::raft::TransferLeaderRequest<Types>;
+/// What a proposal comes to; an error when the engine stopped.
+pub(crate) type Decided = alias::OneshotReceiverOf<Types, openraft::raft::ClientWriteResult<Types>>;
 pub(crate) type TransferResponse = openraft::raft::TransferLeaderResponse<Types>;
 
 /// An encoded proposal. It is encoded once, where it is proposed, and decoded once per server, where it is applied;

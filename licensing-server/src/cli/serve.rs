@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use licensing_client::{SearchPathError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -141,9 +141,10 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 fn other_runtime() -> Result<Runtime, Failure> {
     /// Enough to step back, and far from being starved.
     const NICENESS: i32 = 5;
-    // A thread that may not even be nicer is as good as before.
-    let step_back = || {
-        let _ = setpriority_process(None, NICENESS);
+    // Behind whatever niceness the server was started with. A thread that may not even be nicer is as good as before.
+    let niceness = getpriority_process(None).unwrap_or_default() + NICENESS;
+    let step_back = move || {
+        let _ = setpriority_process(None, niceness);
     };
     Builder::new_multi_thread().on_thread_start(step_back).enable_all().build().map_err(no_runtime)
 }

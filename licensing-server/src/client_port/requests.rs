@@ -13,8 +13,8 @@ use crate::admin::{self, Admin};
 use crate::server::{Far, Server};
 use crate::status_page;
 
-/// Answers a request. [`Request::Authenticate`] and [`Request::Shutdown`] concern the connection and are answered
-/// there.
+/// Answers a request, but for calls (see [`decide`]). [`Request::Authenticate`] and [`Request::Shutdown`] concern the
+/// connection and are answered there.
 pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request: Request) -> Reply {
     match request {
         Request::OpenSession { token, identity } => {
@@ -24,19 +24,6 @@ pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request
             propose(&server, Command::CloseSession { session, token }).await
         }
         Request::Heartbeat { session, token } => heartbeat(&server, session, token).await,
-        Request::Call { session, token, request, acknowledged, action } => {
-            if is_administrative(&action)
-                && let Err(refusal) = admin.check(&server, word(&action), from)
-            {
-                return refusal;
-            }
-            let call = Call { session, token, request, acknowledged, action };
-            let reply = propose(&server, Command::Call(call)).await;
-            if is_sign_of_life(&server, session, &token, &reply) {
-                server.node.touch(session);
-            }
-            reply
-        }
         Request::Recall { session, token, request } => match server.node.read().await {
             Ok(state) => Reply::Recalled(match state.recall(session, &token, request) {
                 Recalled::Answered(answer) => Recollection::Answered(answer),
@@ -62,10 +49,25 @@ pub(crate) async fn answer(server: Arc<Server>, admin: Admin, from: Far, request
             Ok(()) => admin::reread(&server).await,
             Err(refusal) => refusal,
         },
-        Request::Authenticate { .. } | Request::Shutdown { .. } => {
+        Request::Call { .. } | Request::Authenticate { .. } | Request::Shutdown { .. } => {
             Reply::Error("this request is answered by the connection itself".to_owned())
         }
     }
+}
+
+/// Whether the connection has the rights for a [`Request::Call`]; the answer if not.
+pub(crate) fn may_call(server: &Server, admin: &Admin, from: Far, action: &Action) -> Result<(), Reply> {
+    if is_administrative(action) { admin.check(server, word(action), from) } else { Ok(()) }
+}
+
+/// Answers a [`Request::Call`] that [`may_call`].
+pub(crate) async fn decide(server: Arc<Server>, call: Call) -> Reply {
+    let (session, token) = (call.session, call.token);
+    let reply = propose(&server, Command::Call(call)).await;
+    if is_sign_of_life(&server, session, &token, &reply) {
+        server.node.touch(session);
+    }
+    reply
 }
 
 fn word(action: &Action) -> &'static str {

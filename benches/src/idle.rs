@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::cpu::{CpuUse, CpuWatch};
-use crate::memory::{self, Memory};
+use crate::memory::{self, Memory, mib};
 use crate::output::talk;
 use crate::recovery::status;
 use crate::targets::Target;
@@ -112,9 +112,7 @@ pub async fn run(plan: &Plan, triad: &LocalTriad) -> anyhow::Result<(IdleReport,
 /// What ten thousand sessions may cost.
 fn targets(report: &IdleReport) -> Vec<Target> {
     let worst = |figure: fn(&IdleServer) -> f64| report.servers.iter().map(figure).fold(0.0, f64::max);
-    let added = |server: &IdleServer| {
-        server.after_bytes.saturating_sub(server.before_bytes) as f64 / f64::from(1 << 20)
-    };
+    let added = |server: &IdleServer| mib(server.after_bytes.saturating_sub(server.before_bytes));
     vec![
         Target::at_most("worst_server_added_mib", worst(added), 64.0),
         Target::at_most("log_entries_per_s", report.log_entries_per_s, 5.0),

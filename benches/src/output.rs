@@ -6,33 +6,42 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Writes one JSON value to stdout, on one line.
-pub fn put_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string(value)?;
-    Ok(writeln!(io::stdout(), "{text}")?)
-}
-
-/// Writes text to stdout.
-pub fn put(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(io::stdout(), "{text}")?)
-}
-
 /// Talks to the person on stderr.
 pub fn talk(text: impl std::fmt::Display) {
     // A person who has gone away does not end a measurement.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Ends a program: 0 measured, 1 measured and clients saw errors, 2 could not be measured.
-pub fn finish(result: anyhow::Result<u64>) -> ExitCode {
-    match result {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+/// Ends a program with what it measured, a report and the table of it: as a line of JSON with the table on stderr, or the
+/// table alone. The exit code is 0 when the report is `good`, 1 when it is not, 2 when there is none.
+pub fn finish<R: Serialize>(
+    json: bool,
+    measured: anyhow::Result<(R, String)>,
+    good: impl FnOnce(&R) -> bool,
+) -> ExitCode {
+    let told = measured.and_then(|(report, table)| {
+        let line = if json {
+            talk(table);
+            serde_json::to_string(&report)?
+        } else {
+            table
+        };
+        writeln!(io::stdout(), "{line}")?;
+        Ok(good(&report))
+    });
+    match told {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(problem) => {
             talk(format_args!("error: {problem:#}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// [`words`] for microseconds, as reports have them.
+pub fn micros(us: u64) -> String {
+    words(Duration::from_micros(us))
 }
 
 /// `350 µs`, `4.25 ms`, `310 ms`: three digits that mean something.

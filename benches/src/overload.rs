@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use crate::cpu::{CpuUse, CpuWatch};
 use crate::flood::{Flood, FloodPlan, FloodTally};
 use crate::load::{Load, LoadReport, Plan};
+use crate::memory::mib;
 use crate::memory_watch::{MemoryWatch, Most};
 use crate::output::talk;
 use crate::seats::TriadSeats;
@@ -140,14 +141,6 @@ pub struct OverloadReport {
     pub seconds: u64,
 }
 
-/// Everything there is to tell.
-pub struct Overloaded {
-    /// The figures.
-    pub report: OverloadReport,
-    /// Processors during the overload.
-    pub cpu: CpuUse,
-}
-
 /// A session that holds a seat.
 struct Holder {
     client: Client,
@@ -159,8 +152,9 @@ pub fn seats(plan: &OverloadPlan) -> usize {
     plan.connections * licensing_client::protocol::MAX_UNANSWERED + plan.clients + plan.renewing + FEW
 }
 
-/// Carries out the plan on a triad whose master is the primary.
-pub async fn overload(plan: &OverloadPlan, triad: &LocalTriad) -> anyhow::Result<Overloaded> {
+/// Carries out the plan on a triad whose master is the primary. Beside the figures: who used the processors during the
+/// overload.
+pub async fn overload(plan: &OverloadPlan, triad: &LocalTriad) -> anyhow::Result<(OverloadReport, CpuUse)> {
     let peak = measure_peak(plan, triad).await?;
     let few = connect_all(&triad.search_path(), FEW).await?;
     let normal = small_load(triad, &few, NORMAL).await?;
@@ -196,7 +190,7 @@ pub async fn overload(plan: &OverloadPlan, triad: &LocalTriad) -> anyhow::Result
     close_all(few).await;
     let facts = Facts { peak, normal, tally, cpu: &cpu, memory, normal_again, disconnects, sessions_lost };
     let report = facts.report(plan, changes.len());
-    Ok(Overloaded { report, cpu })
+    Ok((report, cpu))
 }
 
 async fn measure_peak(plan: &OverloadPlan, triad: &LocalTriad) -> anyhow::Result<LoadReport> {
@@ -316,11 +310,9 @@ impl Facts<'_> {
         let Facts { peak, normal, tally, .. } = self;
         let seconds = plan.lasting.as_secs_f64();
         let per_s = |count: u64| (count as f64 / seconds).round();
-        let mib = |of: fn(&Most) -> u64| -> [f64; 3] {
-            let megabytes = |place: usize| {
-                self.memory.get(place).map_or(0.0, |memory| of(memory) as f64 / f64::from(1 << 20))
-            };
-            [0, 1, 2].map(|place| (megabytes(place) * 10.0).round() / 10.0)
+        let memory_mib = |of: fn(&Most) -> u64| {
+            let of_server = |place: usize| self.memory.get(place).map_or(0.0, |memory| mib(of(memory)));
+            [0, 1, 2].map(|place| (of_server(place) * 10.0).round() / 10.0)
         };
         let mut report = OverloadReport {
             targets: Vec::new(),
@@ -343,8 +335,8 @@ impl Facts<'_> {
             sessions_lost: self.sessions_lost,
             renewing: plan.renewing,
             disconnects: self.disconnects,
-            memory_most_mib: mib(|memory| memory.most),
-            memory_before_mib: mib(|memory| memory.before),
+            memory_most_mib: memory_mib(|memory| memory.most),
+            memory_before_mib: memory_mib(|memory| memory.before),
             normal_p99_us: normal.p99_us,
             normal_again_ms: self
                 .normal_again

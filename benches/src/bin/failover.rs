@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::{Conditions, machine};
 use licensing_benches::crowd::DISK_STALL;
 use licensing_benches::failover::{FailoverReport, How, Observed, run};
-use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::output::{finish, words};
 use licensing_benches::peer::Peer;
 use licensing_benches::peer::failover::{Observed as PeerObserved, run as run_peer};
 use licensing_benches::trace::{plot, typical};
@@ -57,20 +57,12 @@ fn main() -> ExitCode {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|(report, table)| {
-        if args.json {
-            talk(table);
-            put_json(&report)?;
-        } else {
-            put(&table)?;
-        }
-        Ok(report.errors)
-    }))
+    finish(args.json, measure(&args), |report| report.errors == 0)
 }
 
 #[tokio::main(flavor = "multi_thread")]
 async fn measure(args: &Args) -> anyhow::Result<(FailoverReport, String)> {
-    let load_before = load_average();
+    let conditions = Conditions::before_run(None)?;
     let (rounds, clients) = (usize::from(args.rounds), usize::from(args.clients));
     let ours = {
         let directory = args.triad.directory()?;
@@ -95,15 +87,13 @@ async fn measure(args: &Args) -> anyhow::Result<(FailoverReport, String)> {
     if let Some(theirs) = &theirs {
         table.push_str(&peer_table(&report, theirs));
     }
-    table.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    table.push_str(&conditions.after_run());
     Ok((report, table))
 }
 
 /// After the triad, on the same disk with as many clients.
 async fn measure_peer(args: &Args) -> anyhow::Result<Option<PeerObserved>> {
-    let Some(peer) = args.peer else { return Ok(None) };
-    if let Some(why) = peer.missing() {
-        talk(format_args!("goes on without {}: {why}", peer.name()));
+    if !args.peer.is_some_and(Peer::is_there) {
         return Ok(None);
     }
     let directory = args.triad.directory()?;

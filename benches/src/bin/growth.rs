@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::Conditions;
 use licensing_benches::cpu::{CpuUse, CpuWatch};
 use licensing_benches::growth::{Course, Sample, ServerCourse, courses};
-use licensing_benches::limits::Limits;
 use licensing_benches::load::{Load, LoadReport, Plan};
-use licensing_benches::output::{finish, put, put_json, talk};
+use licensing_benches::memory::mib;
+use licensing_benches::output::{finish, talk};
 use licensing_benches::seats::TriadSeats;
 use licensing_benches::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
 use licensing_server::local_triad::LocalTriad;
@@ -62,32 +62,16 @@ struct Report {
     load: LoadReport,
 }
 
-struct Measured {
-    report: Report,
-    cpu: CpuUse,
-    limits: Limits,
-    load_before: String,
-}
-
 fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|measured| {
-        if args.json {
-            talk(table(&measured));
-            put_json(&measured.report)?;
-        } else {
-            put(&table(&measured))?;
-        }
-        Ok(measured.report.load.errors + u64::from(!measured.report.flat))
-    }))
+    finish(args.json, measure(&args), |report| report.flat && report.load.errors == 0)
 }
 
 #[tokio::main(flavor = "multi_thread")]
-async fn measure(args: &Args) -> anyhow::Result<Measured> {
-    let load_before = load_average();
+async fn measure(args: &Args) -> anyhow::Result<(Report, String)> {
     let seconds = |seconds: f64, flag| {
         Duration::try_from_secs_f64(seconds).with_context(|| format!("{flag} {seconds} is no time to wait"))
     };
@@ -100,8 +84,7 @@ async fn measure(args: &Args) -> anyhow::Result<Measured> {
         warm_up: Duration::ZERO,
     };
     let directory = args.triad.directory()?;
-    talk(format_args!("measuring the disk and the loopback"));
-    let limits = Limits::measure(directory.path())?;
+    let conditions = Conditions::before_run(Some(directory.path()))?;
     let triad = args.triad.start(&directory, plan.features, plan.clients, &[]).await?;
     let clients = connect_all(&triad.search_path(), plan.clients).await?;
     let load = Load::start(plan, TriadSeats::of(&clients, &triad.search_path(), plan.features));
@@ -113,7 +96,8 @@ async fn measure(args: &Args) -> anyhow::Result<Measured> {
     let servers = courses(&samples);
     let flat = servers.iter().all(|server| server.directory.flat && server.rss.flat);
     let report = Report { flat, servers, samples: samples.len(), load };
-    Ok(Measured { report, cpu, limits, load_before })
+    let table = table(&report, &cpu) + &conditions.after_run();
+    Ok((report, table))
 }
 
 async fn sample(
@@ -151,12 +135,7 @@ async fn sample(
     Ok(samples)
 }
 
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, limits, load_before } = measured;
+fn table(report: &Report, cpu: &CpuUse) -> String {
     let mut text = format!(
         "{} clients, {} s: {:.0} ops/s, {} errors; {} looks\n",
         report.load.clients, report.load.seconds, report.load.ops_per_s, report.load.errors, report.samples
@@ -182,13 +161,6 @@ fn table(measured: &Measured) -> String {
         text.push_str(&line(&format!("{} memory", server.role), &server.rss));
     }
     text.push_str("flat: the second half grew by less than a tenth or less than 8 MiB\n");
-    let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
-    let shares = shares.collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("processors in use: {shares}, others {:.2}\n", cpu.others));
-    text.push_str(&format!(
-        "limits of this machine: 4 KiB in place and fdatasync {:.0}/s, three at once {:.0}/s\n",
-        limits.in_place.per_second, limits.three_writers.per_second
-    ));
-    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text.push_str(&format!("{cpu}\n"));
     text
 }

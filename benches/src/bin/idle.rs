@@ -4,13 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::Conditions;
 use licensing_benches::cpu::CpuUse;
 use licensing_benches::files::allow_connections;
 use licensing_benches::idle::{IdleReport, Plan, run};
-use licensing_benches::limits::Limits;
 use licensing_benches::memory::mebibytes;
-use licensing_benches::output::{finish, put, put_json, talk};
+use licensing_benches::output::finish;
 use licensing_benches::targets;
 use licensing_benches::triad::{TriadArgs, serve_if_asked};
 
@@ -36,46 +35,28 @@ struct Args {
     json: bool,
 }
 
-/// Everything there is to tell.
-struct Measured {
-    report: IdleReport,
-    cpu: CpuUse,
-    limits: Limits,
-    load_before: String,
-}
-
 fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|measured| {
-        if args.json {
-            talk(table(&measured));
-            put_json(&measured.report)?;
-        } else {
-            put(&table(&measured))?;
-        }
-        Ok(measured.report.lost)
-    }))
+    finish(args.json, measure(&args), |report| report.lost == 0)
 }
 
 #[tokio::main(flavor = "multi_thread")]
-async fn measure(args: &Args) -> anyhow::Result<Measured> {
-    let load_before = load_average();
+async fn measure(args: &Args) -> anyhow::Result<(IdleReport, String)> {
     let plan =
         Plan { sessions: usize::try_from(args.sessions)?, measured: Duration::from_secs(args.seconds) };
     allow_connections(plan.sessions)?;
     let directory = args.triad.directory()?;
-    talk(format_args!("measuring the disk and the loopback"));
-    let limits = Limits::measure(directory.path())?;
+    let conditions = Conditions::before_run(Some(directory.path()))?;
     let triad = args.triad.start(&directory, 1, 1, &[]).await?;
     let (report, cpu) = run(&plan, &triad).await?;
-    Ok(Measured { report, cpu, limits, load_before })
+    let table = table(&report, &cpu) + &conditions.after_run();
+    Ok((report, table))
 }
 
-fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, limits, load_before } = measured;
+fn table(report: &IdleReport, cpu: &CpuUse) -> String {
     let mut text = format!(
         "{} idle sessions, {} s; opened with {} sessions/s; {:.2} log entries/s; {} lost\n\
          memory of the servers, and processors in use\n",
@@ -93,7 +74,6 @@ fn table(measured: &Measured) -> String {
         ));
     }
     text.push_str(&targets::table(&report.targets));
-    text.push_str(&format!("{cpu}\n{limits}"));
-    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text.push_str(&format!("{cpu}\n"));
     text
 }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::{Conditions, machine};
 use licensing_benches::cpu::CpuWatch;
 use licensing_benches::limits::Limits;
 use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
-use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::output::{finish, talk, words};
 use licensing_benches::peer::comparison::{Comparison, LimitsRow, Measured, PeerRow, Point, Points};
 use licensing_benches::peer::{Peer, PeerClients, PeerLayout};
 use licensing_benches::probe::DiskProbe;
@@ -60,38 +60,17 @@ fn main() -> ExitCode {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|(comparison, table)| {
-        if let Some(file) = &args.plot {
-            let conditions = format!("{}; {} s for each point", machine(), args.seconds);
-            comparison.points.plot(&conditions).write(file)?;
-        }
-        if args.json {
-            talk(table);
-            put_json(&comparison)?;
-        } else {
-            put(&table)?;
-        }
-        Ok(comparison.points.all().iter().map(Point::errors).sum())
-    }))
+    finish(args.json, measure(&args), |comparison| {
+        comparison.points.all().iter().all(|point| point.errors() == 0)
+    })
 }
 
 /// A thread for each core serves the clients: more would only compete with the servers.
 #[tokio::main(flavor = "multi_thread")]
 async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
-    let load_before = load_average();
-    let (peers, missing): (Vec<Peer>, Vec<Peer>) = args.peer.iter().partition(|peer| match peer.missing() {
-        Some(why) => {
-            talk(format_args!("goes on without {}: {why}", peer.name()));
-            false
-        }
-        None => true,
-    });
+    let (peers, missing): (Vec<Peer>, Vec<Peer>) = args.peer.iter().partition(|peer| peer.is_there());
     let directory = args.triad.directory()?;
-    let mut limits = None;
-    if args.servers.is_none() {
-        talk(format_args!("measuring the disk and the loopback"));
-        limits = Some(Limits::measure(directory.path())?);
-    }
+    let conditions = Conditions::before_run(args.servers.is_none().then_some(directory.path()))?;
     let (mut points, mut text) = (Vec::new(), String::new());
     for clients in &args.clients {
         let plan = Plan {
@@ -107,20 +86,21 @@ async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
         }
         let point = Point { ours, peers: rows };
         text.push_str(&point.table());
-        if let Some(limits) = &limits {
+        if let Some(limits) = &conditions.limits {
             text.push_str(&ratios(limits, &point.ours.report));
         }
         points.push(point);
     }
-    if let Some(limits) = &limits {
-        text.push_str(&limits.to_string());
-    }
-    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text.push_str(&conditions.after_run());
     let comparison = Comparison {
         points: Points::of(points),
-        limits: limits.as_ref().map(LimitsRow::from),
+        limits: conditions.limits.as_ref().map(LimitsRow::from),
         missing_peers: missing.into_iter().map(Peer::name).collect(),
     };
+    if let Some(file) = &args.plot {
+        let conditions = format!("{}; {} s for each point", machine(), args.seconds);
+        comparison.points.plot(&conditions).write(file)?;
+    }
     Ok((comparison, text))
 }
 

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::Conditions;
 use licensing_benches::cpu::CpuUse;
-use licensing_benches::limits::Limits;
-use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::output::{finish, micros, words};
 use licensing_benches::overload::{OverloadPlan, OverloadReport, overload, seats};
 use licensing_benches::triad::{TriadArgs, serve_if_asked};
 
@@ -46,32 +45,16 @@ struct Args {
     json: bool,
 }
 
-struct Measured {
-    report: OverloadReport,
-    cpu: CpuUse,
-    limits: Limits,
-    load_before: String,
-}
-
 fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|measured| {
-        if args.json {
-            talk(table(&measured));
-            put_json(&measured.report)?;
-        } else {
-            put(&table(&measured))?;
-        }
-        Ok(measured.report.targets.iter().filter(|target| !target.met).count() as u64)
-    }))
+    finish(args.json, measure(&args), |report| report.targets.iter().all(|target| target.met))
 }
 
 #[tokio::main(flavor = "multi_thread")]
-async fn measure(args: &Args) -> anyhow::Result<Measured> {
-    let load_before = load_average();
+async fn measure(args: &Args) -> anyhow::Result<(OverloadReport, String)> {
     let plan = OverloadPlan {
         clients: args.clients.into(),
         peak: Duration::from_secs(args.peak),
@@ -82,16 +65,14 @@ async fn measure(args: &Args) -> anyhow::Result<Measured> {
         features: args.features.into(),
     };
     let directory = args.triad.directory()?;
-    talk(format_args!("measuring the disk and the loopback"));
-    let limits = Limits::measure(directory.path())?;
+    let conditions = Conditions::before_run(Some(directory.path()))?;
     let triad = args.triad.start(&directory, plan.features, seats(&plan), &[]).await?;
-    let overloaded = overload(&plan, &triad).await?;
-    Ok(Measured { report: overloaded.report, cpu: overloaded.cpu, limits, load_before })
+    let (report, cpu) = overload(&plan, &triad).await?;
+    let table = table(&report, &cpu) + &conditions.after_run();
+    Ok((report, table))
 }
 
-fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, limits, load_before } = measured;
-    let micros = |us| words(Duration::from_micros(us));
+fn table(report: &OverloadReport, cpu: &CpuUse) -> String {
     let mut text = format!(
         "capacity {:.0} ops/s; for {} s {:.0} requests/s were due, {:.0}/s sent ({} may be under way)\n",
         report.peak_ops_per_s,
@@ -130,13 +111,6 @@ fn table(measured: &Measured) -> String {
     for target in &report.targets {
         text.push_str(&format!("  {}  {}\n", if target.met { "met   " } else { "MISSED" }, target.what));
     }
-    let shares = cpu.shares.iter().map(|(name, share)| format!("{name} {share:.2}"));
-    let shares = shares.collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("processors in use during the overload: {shares}, others {:.2}\n", cpu.others));
-    text.push_str(&format!(
-        "limits of this machine: 4 KiB in place and fdatasync {:.0}/s, three at once {:.0}/s\n",
-        limits.in_place.per_second, limits.three_writers.per_second
-    ));
-    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text.push_str(&format!("during the overload, {cpu}\n"));
     text
 }

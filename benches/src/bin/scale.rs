@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use licensing_benches::answers::Latency;
-use licensing_benches::conditions::{load_average, machine};
+use licensing_benches::conditions::Conditions;
 use licensing_benches::cpu::CpuUse;
-use licensing_benches::limits::Limits;
 use licensing_benches::memory::mebibytes;
-use licensing_benches::output::{finish, put, put_json, talk, words};
+use licensing_benches::output::{finish, micros};
 use licensing_benches::recovery::Return;
 use licensing_benches::scale::{Plan, ScaleReport, run};
 use licensing_benches::targets;
@@ -52,33 +51,16 @@ struct Args {
     json: bool,
 }
 
-/// Everything there is to tell.
-struct Measured {
-    report: ScaleReport,
-    cpu: CpuUse,
-    limits: Limits,
-    load_before: String,
-}
-
 fn main() -> ExitCode {
     if let Some(code) = serve_if_asked() {
         return code;
     }
     let args = Args::parse();
-    finish(measure(&args).and_then(|measured| {
-        if args.json {
-            talk(table(&measured));
-            put_json(&measured.report)?;
-        } else {
-            put(&table(&measured))?;
-        }
-        Ok(measured.report.errors + measured.report.lost_checkouts)
-    }))
+    finish(args.json, measure(&args), |report| report.errors + report.lost_checkouts == 0)
 }
 
 #[tokio::main(flavor = "multi_thread")]
-async fn measure(args: &Args) -> anyhow::Result<Measured> {
-    let load_before = load_average();
+async fn measure(args: &Args) -> anyhow::Result<(ScaleReport, String)> {
     let plan = Plan {
         checkouts: args.checkouts,
         sessions: usize::try_from(args.sessions)?,
@@ -88,16 +70,15 @@ async fn measure(args: &Args) -> anyhow::Result<Measured> {
         snapshots: Duration::from_secs(args.snapshot_seconds),
     };
     let directory = args.triad.directory()?;
-    talk(format_args!("measuring the disk and the loopback"));
-    let limits = Limits::measure(directory.path())?;
+    let conditions = Conditions::before_run(Some(directory.path()))?;
     let seats = usize::try_from(plan.checkouts)? + plan.clients;
     let mut triad = args.triad.start(&directory, plan.features, seats, &GRACE).await?;
     let (report, cpu) = run(&plan, &mut triad).await?;
-    Ok(Measured { report, cpu, limits, load_before })
+    let table = table(&report, &cpu) + &conditions.after_run();
+    Ok((report, table))
 }
 
-fn table(measured: &Measured) -> String {
-    let Measured { report, cpu, limits, load_before } = measured;
+fn table(report: &ScaleReport, cpu: &CpuUse) -> String {
     let mut text = format!(
         "{} checkouts of {} sessions, {} clients, {} features\n\
          filled with {} sessions/s and {} checkouts/s, {} requests sent again; {} errors, {} checkouts lost\n",
@@ -129,13 +110,11 @@ fn table(measured: &Measured) -> String {
         ));
     }
     text.push_str(&targets::table(&report.targets));
-    text.push_str(&format!("while the full triad was measured, {cpu}\n{limits}"));
-    text.push_str(&format!("{}; load average before {load_before}, after {}", machine(), load_average()));
+    text.push_str(&format!("while the full triad was measured, {cpu}\n"));
     text
 }
 
 fn latency(latency: &Latency) -> String {
-    let micros = |us| words(Duration::from_micros(us));
     let Latency { answers, p50_us, p99_us, max_us } = *latency;
     format!("p50 {:>8}, p99 {:>8}, max {:>8} ({answers})", micros(p50_us), micros(p99_us), micros(max_us))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cpu::CpuUse;
 use crate::limits::Limits;
 use crate::load::LoadReport;
-use crate::output::words;
+use crate::output::micros;
 use crate::plot::{Axis, Plot, Scale, Series, Style};
 
 /// What a system did, and what it used for that.
@@ -30,13 +30,11 @@ impl Measured {
         let others = ("others".to_owned(), cpu.others);
         let shares = cpu.shares.iter().cloned().chain([others]);
         let processors = shares.map(|(name, share)| (name, hundredths(share))).collect();
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Measured { report, processors, slowest_probe_us: slowest_probe.map(micros) }
+        Measured { report, processors, slowest_probe_us: slowest_probe.map(whole_micros) }
     }
 
     fn table(&self) -> String {
         let Measured { report, processors, slowest_probe_us } = self;
-        let micros = |us| words(Duration::from_micros(us));
         let mut text = format!(
             "{:.0} ops/s, {} answered, {} errors; latency p50 {}, p99 {}, max {}\n",
             report.ops_per_s,
@@ -220,12 +218,11 @@ pub struct LimitsRow {
 
 impl From<&Limits> for LimitsRow {
     fn from(limits: &Limits) -> LimitsRow {
-        let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         LimitsRow {
-            fdatasync_p50_us: micros(limits.in_place.p50),
+            fdatasync_p50_us: whole_micros(limits.in_place.p50),
             fdatasync_per_s: limits.in_place.per_second.round(),
             fdatasync_of_three_per_s: limits.three_writers.per_second.round(),
-            round_trip_p50_us: micros(limits.round_trip.p50),
+            round_trip_p50_us: whole_micros(limits.round_trip.p50),
         }
     }
 }
@@ -233,6 +230,10 @@ impl From<&Limits> for LimitsRow {
 /// To hundredths; 0 when there is nothing to divide by.
 fn ratio(ours: f64, theirs: f64) -> f64 {
     if theirs > 0.0 { hundredths(ours / theirs) } else { 0.0 }
+}
+
+fn whole_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn hundredths(value: f64) -> f64 {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use crate::load::Plan;
+use crate::output::talk;
 
 pub mod comparison;
 pub mod etcd;
@@ -51,8 +52,16 @@ impl Peer {
         }
     }
 
-    /// Why it cannot be started on this machine, and what helps; `None` when it can.
-    pub fn missing(self) -> Option<String> {
+    /// Whether it can be started on this machine; if not, stderr says why and what helps.
+    pub fn is_there(self) -> bool {
+        let missing = self.missing();
+        if let Some(why) = &missing {
+            talk(format_args!("goes on without {}: {why}", self.name()));
+        }
+        missing.is_none()
+    }
+
+    fn missing(self) -> Option<String> {
         if process::find_program(process::SETPRIV).is_none() {
             return Some("setpriv is not on the PATH; it is part of util-linux".to_owned());
         }

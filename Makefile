@@ -1,4 +1,4 @@
-.PHONY: verify fix bench demo fuzz nightly
+.PHONY: verify fix bench instructions demo fuzz nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -14,6 +14,10 @@ fix:
 bench:
 	cargo run --release -p licensing-benches --bin load
 	cargo run --release -p licensing-benches --bin failover
+
+# How many instructions the pure core needs for each piece of work: the same number in every run, on a busy machine too.
+instructions:
+	./benches/instructions.sh
 
 # Three servers on this machine, a killed master, a hand-back.
 demo:

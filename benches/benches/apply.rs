@@ -6,7 +6,7 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use support::Site;
+use support::site::Site;
 
 fn apply(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply checkout and checkin");

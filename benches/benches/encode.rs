@@ -13,7 +13,7 @@ use licensing_core::command::{Call, Proposal};
 use licensing_core::id::{Handle, LogIndex, Seats, SessionId, Timestamp};
 use licensing_core::outcome::{Answer, Outcome};
 use licensing_core::state::State;
-use support::Site;
+use support::site::{self, Site};
 
 /// Bytes of a frame's length.
 const LENGTH: usize = 4;
@@ -23,7 +23,7 @@ const SNAPSHOT_CHECKOUTS: u64 = 10_000;
 
 fn proposals(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("proposal");
-    let proposal = support::checkout_proposal(1);
+    let proposal = site::checkout_proposal(1);
     let bytes = proposal.to_bytes();
     group.throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("to_bytes", |bencher| bencher.iter(|| black_box(&proposal).to_bytes()));
@@ -36,7 +36,7 @@ fn proposals(criterion: &mut Criterion) {
 fn frames(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("client frame");
     let Call { session, token, request, acknowledged, action } =
-        support::call(SessionId(7), 1, support::checkout());
+        site::call(SessionId(7), 1, site::checkout());
     let asked =
         ClientMessage { id: 1, request: Request::Call { session, token, request, acknowledged, action } };
     let granted = Outcome::Granted { handle: Handle(9), seats: Seats(1) };

@@ -24,6 +24,7 @@ use licensing_raft::NodeConfig;
 use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
 use support::log_thread::{Engine, LogThread};
 use support::plain_file::PlainFile;
+use support::site::checkout_proposal;
 use support::sled_log::SledLog;
 use support::{KEPT, PURGE_EVERY};
 use tokio::runtime::{Builder, Runtime};
@@ -143,7 +144,7 @@ fn bytes_written() -> u64 {
 }
 
 fn store_append(criterion: &mut Criterion) {
-    let proposal = Proposal::to_bytes(&support::checkout_proposal(1));
+    let proposal = Proposal::to_bytes(&checkout_proposal(1));
     // The check for a disk that the programs have.
     let args = TriadArgs { profile: Profile::Default, data: None };
     let directory = args.directory().expect("a directory on a disk");

@@ -1,4 +1,4 @@
-.PHONY: verify fix bench instructions demo fuzz nightly
+.PHONY: verify fix bench instructions flamegraph demo fuzz nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -18,6 +18,13 @@ bench:
 # How many instructions the pure core needs for each piece of work: the same number in every run, on a busy machine too.
 instructions:
 	./benches/instructions.sh
+
+# Where the master's processor time goes under load, as a picture.
+CLIENTS ?= 512
+SECONDS ?= 10
+FLAMEGRAPH ?= target/flamegraph.svg
+flamegraph:
+	./benches/flamegraph.sh $(CLIENTS) $(SECONDS) $(FLAMEGRAPH)
 
 # Three servers on this machine, a killed master, a hand-back.
 demo:

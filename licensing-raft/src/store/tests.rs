@@ -180,6 +180,40 @@ fn a_journal_that_is_purged_does_not_grow() {
     assert!(most <= 5, "{most} files for at most two megabytes of entries");
 }
 
+/// A log that was long once gives the room back, but for the few files that spare it making new ones.
+#[test]
+fn of_many_files_that_are_purged_four_are_kept_for_later() {
+    const FILE_BYTES: u64 = 2048;
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = Disk::open(dir.path(), FILE_BYTES).unwrap().unwrap().disk;
+    let append = |disk: &mut Disk, index| disk.commit(&[Write::Append(vec![entry(1, index)])], None).unwrap();
+    for index in 0..200 {
+        append(&mut disk, index);
+    }
+    let (in_use, spare) = journal_files(dir.path());
+    assert!(in_use > 9 && spare == 0, "{in_use} files and {spare} spare ones: too few to say anything");
+    disk.commit(&[Write::Purge(LogId::new(leader(1), 199))], None).unwrap();
+    assert_eq!(journal_files(dir.path()), (1, 4));
+
+    // What is kept is used before anything new is made.
+    let mut next = 200;
+    while journal_files(dir.path()).1 > 0 {
+        append(&mut disk, next);
+        next += 1;
+    }
+    assert_eq!(journal_files(dir.path()), (5, 0));
+    disk.commit(&[Write::Purge(LogId::new(leader(1), next - 1))], None).unwrap();
+    assert_eq!(journal_files(dir.path()), (1, 4));
+}
+
+/// How many files of the journal are in use, and how many are kept for later.
+fn journal_files(path: &Path) -> (usize, usize) {
+    let names = fs::read_dir(path.join("log")).unwrap().map(|file| file.unwrap().file_name());
+    let (spare, in_use): (Vec<_>, Vec<_>) =
+        names.partition(|name| name.to_string_lossy().starts_with("spare-"));
+    (in_use.len(), spare.len())
+}
+
 /// Opens the disk again and compares the indexes of its entries.
 fn reopened(disk: Disk, path: &Path, expected: std::ops::RangeInclusive<u64>) -> Disk {
     drop(disk);

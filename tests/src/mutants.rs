@@ -92,7 +92,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::FailbackFlaps, "raft/pin.rs", Directed),
     entry(Mutant::CommitAheadOfLog, "raft/store/memory.rs, raft/store/journal/recovery.rs", Simulation),
     entry(Mutant::PublishedMastership, "raft/mastership.rs", Simulation),
-    entry(Mutant::LateConfirmation, "raft/peer/network.rs", Directed),
+    entry(Mutant::LateConfirmation, "raft/peer/pipeline.rs", Directed),
     entry(Mutant::LeaseIgnored, "raft/mastership.rs", Simulation),
     entry(Mutant::EmptyDiskVotes, "raft/desk.rs", Cluster),
     entry(Mutant::RetryRenumbered, "client/session/send.rs", Simulation),

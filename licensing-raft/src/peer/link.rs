@@ -74,14 +74,14 @@ impl Link {
         Link { role, queue }
     }
 
-    /// A lane whose far end is the test: it gets the way to answer each request.
+    /// A lane whose far end is the test: it gets each request and the way to answer it.
     #[cfg(test)]
-    pub(crate) fn scripted(role: Role) -> (Link, mpsc::UnboundedReceiver<ReplySender>) {
+    pub(crate) fn scripted(role: Role) -> (Link, mpsc::UnboundedReceiver<(PeerRequest, ReplySender)>) {
         let (queue, mut requests) = mpsc::channel::<Outgoing>(QUEUE);
         let (asking, asked) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Some(outgoing) = requests.recv().await {
-                let _ = asking.send(outgoing.reply);
+                let _ = asking.send((outgoing.request, outgoing.reply));
             }
         });
         (Link { role, queue }, asked)

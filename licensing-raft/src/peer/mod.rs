@@ -1,10 +1,13 @@
 //! How the three servers talk to each other: who may speak ([`hello`]), in what words ([`message`]), in what frames
-//! ([`frame`]), over which connections ([`link`]), as openraft wants to hear it ([`network`]), and what is believed
-//! ([`checks`]). Knows nothing of disks.
+//! ([`frame`]), over which connections ([`link`]), in which order ([`pipeline`]), as openraft wants to hear it
+//! ([`network`]), and what is believed ([`checks`]). Knows nothing of disks.
 
 pub(crate) mod checks;
+mod failure;
 pub(crate) mod frame;
 pub(crate) mod hello;
 pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod network;
+mod news;
+pub(crate) mod pipeline;

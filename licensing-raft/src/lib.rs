@@ -66,6 +66,8 @@ mod snapshots;
 mod standing;
 mod store;
 mod survey;
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "simulations use it too"))]
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "testing")]

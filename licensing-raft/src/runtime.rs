@@ -8,15 +8,15 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openraft::{AsyncRuntime, OptionalSend};
 use rand_core::TryRng;
 use rustix::process::{getpriority_process, setpriority_process};
-use tokio::task::AbortHandle;
 
+use crate::tasks::TaskList;
 use crate::watch::OrderedWatch;
 
 type Tokio = openraft_rt_tokio::TokioRuntime;
@@ -28,7 +28,7 @@ tokio::task_local! {
 /// The tasks of one node. Cloned handles share the list.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeTasks {
-    list: Arc<Mutex<Vec<AbortHandle>>>,
+    list: TaskList,
     /// State of the node's random numbers, which only spread timers.
     random: Arc<AtomicU64>,
     /// Whether heavy work may go to other threads.
@@ -41,7 +41,7 @@ pub(crate) struct NodeTasks {
 impl NodeTasks {
     pub(crate) fn new(seed: u64, threads: bool) -> NodeTasks {
         NodeTasks {
-            list: Arc::default(),
+            list: TaskList::default(),
             random: Arc::new(AtomicU64::new(seed)),
             threads,
             #[cfg(feature = "testing")]
@@ -57,7 +57,7 @@ impl NodeTasks {
 
     /// A second list for the same node.
     pub(crate) fn sibling(&self) -> NodeTasks {
-        NodeTasks { list: Arc::default(), ..self.clone() }
+        NodeTasks { list: TaskList::default(), ..self.clone() }
     }
 
     /// Runs a future as part of this node: what it spawns through [`spawn`] belongs to the node.
@@ -77,33 +77,13 @@ impl NodeTasks {
             if self.threads { tokio::spawn(future) } else { tokio::spawn(self.gate.clone().behind(future)) };
         #[cfg(not(feature = "testing"))]
         let task = tokio::spawn(future);
-        let mut tasks = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        // The list is swept when it has doubled, so that it stays as long as there are living tasks.
-        if tasks.len() == tasks.capacity() {
-            tasks.retain(|task| !task.is_finished());
-        }
-        tasks.push(task.abort_handle());
+        self.list.add(&task);
         task
     }
 
     /// Ends all tasks of this node where they stand, and returns once none of them runs any more.
     pub(crate) async fn end(&self) {
-        loop {
-            let tasks: Vec<AbortHandle> =
-                std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner));
-            // A task may have started another before it ended: look until there are none.
-            if tasks.is_empty() {
-                return;
-            }
-            for task in &tasks {
-                task.abort();
-            }
-            for task in tasks {
-                while !task.is_finished() {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            }
-        }
+        self.list.end().await;
     }
 }
 

@@ -14,6 +14,7 @@ use std::task::{Poll, Waker};
 use tracing::Span;
 
 pub use crate::store::memory::{DiskHabits, DiskMoment, MemoryDisk};
+pub use crate::tasks::TaskList;
 
 /// Lets a simulated server stand still, as SIGSTOP or a suspended virtual machine does: while the gate is closed, no task
 /// behind it takes a step, though time passes and bytes arrive. Clones are the same gate, open at first.

@@ -10,9 +10,8 @@ use std::time::Duration;
 use licensing_core::id::{Role, Timestamp};
 use licensing_raft::ServerAddress;
 use licensing_raft::environment::{Clock, Dialer, Dialing, Environment, Randomness, Stream as PeerStream};
-use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk};
+use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk, TaskList};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::network::{End, Network};
@@ -31,7 +30,7 @@ pub struct Host {
     habits: Arc<Habits>,
     clock: Arc<HostClock>,
     gate: Gate,
-    tasks: Arc<Mutex<Vec<AbortHandle>>>,
+    tasks: TaskList,
     kept: Arc<Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     lives: Arc<AtomicU64>,
     trouble: Arc<tokio::sync::Mutex<()>>,
@@ -58,7 +57,7 @@ impl Host {
             habits,
             clock: Arc::new(HostClock::new()),
             gate: Gate::new(tracing::error_span!("at", server = %role)),
-            tasks: Arc::default(),
+            tasks: TaskList::default(),
             kept: Arc::default(),
             lives: Arc::default(),
             trouble: Arc::default(),
@@ -95,12 +94,7 @@ impl Host {
 
     /// Starts a task of the server: it stands still with the machine and dies with the server.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let task = tokio::spawn(self.gate.clone().behind(future));
-        let mut tasks = lock(&self.tasks);
-        if tasks.len() == tasks.capacity() {
-            tasks.retain(|task| !task.is_finished());
-        }
-        tasks.push(task.abort_handle());
+        self.tasks.add(&tokio::spawn(self.gate.clone().behind(future)));
     }
 
     /// What a node takes from the world; ask anew for each life of the server.
@@ -121,18 +115,7 @@ impl Host {
 
     /// Ends all tasks where they stand.
     pub(crate) async fn end_tasks(&self) {
-        loop {
-            let tasks = std::mem::take(&mut *lock(&self.tasks));
-            if tasks.is_empty() {
-                return;
-            }
-            tasks.iter().for_each(AbortHandle::abort);
-            for task in tasks {
-                while !task.is_finished() {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            }
-        }
+        self.tasks.end().await;
     }
 
     /// The disk is replaced by an empty one.

@@ -33,6 +33,7 @@ pub mod power_cut;
 pub mod process;
 pub mod proxy;
 pub mod simulation;
+mod splitmix;
 pub mod workload;
 
 pub use judge_file::{Judgement, judge_file};

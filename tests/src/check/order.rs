@@ -36,6 +36,7 @@ use std::collections::HashSet;
 
 use super::prepare::{Effect, Item, Likeness, prepare};
 use super::seats::Operation;
+use crate::splitmix::{STEP, number_of};
 
 /// What was found.
 #[derive(Debug)]
@@ -366,14 +367,6 @@ fn quiet_moments(items: &[Item]) -> Vec<Option<usize>> {
 /// A situation is remembered by the sum, without carry, of 128-bit names of what is placed (Zobrist, 1970). Of a billion
 /// situations two have the same sum with a probability below 2^-68.
 fn name_of(number: usize) -> u128 {
-    let half = |salt: u64| u128::from(mix(2 * number as u64 + salt));
+    let half = |salt: u64| u128::from(number_of(STEP.wrapping_mul(2 * number as u64 + salt)));
     half(1) << 64 | half(2)
-}
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
-fn mix(number: u64) -> u64 {
-    let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }

@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A stream of random numbers (SplitMix64; Steele, Lea, Flood, OOPSLA 2014). Clones draw from the same stream.
+use crate::splitmix::{STEP, number_of};
+
+/// A stream of random numbers. Clones draw from the same stream.
 #[derive(Clone)]
 pub struct Stream(Arc<Mutex<u64>>);
 
@@ -21,11 +23,8 @@ impl Stream {
     /// The next number.
     pub fn next(&self) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut number = *state;
-        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
+        *state = state.wrapping_add(STEP);
+        number_of(*state)
     }
 
     /// A number below `limit`, which is not 0.

@@ -8,6 +8,7 @@ mod check;
 mod checkout;
 mod demo;
 mod health;
+mod log;
 mod operate;
 mod peer_key;
 mod serve;

@@ -1,6 +1,6 @@
-//! `licensing-server serve`: flags, logs, signals and the open port around [`crate::run::run`].
+//! `licensing-server serve`: flags, signals and the open port around [`crate::run::run`].
 
-use std::io::{self, BufWriter, Read};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,9 +13,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 
+use super::log::{Log, LogFormat};
 use super::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
 use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
 use crate::exit::Exit;
@@ -23,15 +22,6 @@ use crate::run::{listen, run};
 
 /// What a port that somebody else has reads like; [`crate::local_triad`] looks for it.
 pub(crate) const IN_USE: &str = "is in use by another program";
-
-/// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
-const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership=warn";
-
-/// Lines that may wait to be written: two seconds of the fastest machine, some 20 MB.
-const LINES_WAITING: usize = 100_000;
-
-/// Bytes of log written with one call, as long as more are waiting.
-const LOG_BUFFER: usize = 32 << 10;
 
 /// File descriptors a server needs besides those of clients: peers, the store, standard streams.
 const OTHER_FILES: usize = 256;
@@ -90,18 +80,9 @@ enum ProfileArg {
     Fast,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum LogFormat {
-    /// One line for people
-    #[default]
-    Text,
-    /// One JSON object a line
-    Json,
-}
-
 pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     // Given up last: what is logged on the way out is written then.
-    let _log = log_to_stderr(args.log_format);
+    let log = Log::to_stderr(args.log_format);
     let options = ServeOptions {
         license: args.license,
         role: args.role,
@@ -125,6 +106,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     }
     let role = config.node.role;
     let others = other_runtime()?;
+    others.spawn(log.watch());
     let other_threads = Some(others.handle().clone());
     node_runtime()?.block_on(async move {
         let shutdown = shutdown_signal()?;
@@ -161,24 +143,6 @@ fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
     let role: Role = role.parse().map_err(|error: UnknownRole| error.to_string())?;
     let address: ServerAddress = address.parse().map_err(|error: SearchPathError| error.to_string())?;
     Ok((role, address))
-}
-
-/// A line for each checkout and checkin: a thread of its own writes as many as there are with one call, so that a slow
-/// terminal or disk holds up nobody. Lines are left out only when a hundred thousand wait.
-fn log_to_stderr(format: LogFormat) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .thread_name("log-to-stderr")
-        .buffered_lines_limit(LINES_WAITING)
-        .finish(BufWriter::with_capacity(LOG_BUFFER, io::stderr()));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    let set = match format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-    // Only a program that embeds this one can have set a log of its own.
-    drop(set);
-    guard
 }
 
 /// Raises the limit of open files as far as needed and allowed; takes fewer connections when it is not enough.

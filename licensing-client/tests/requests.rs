@@ -10,7 +10,8 @@ use licensing_core::command::Action;
 use licensing_core::id::{Handle, Role, Seats};
 use licensing_core::outcome::{Denial, Outcome};
 use scripted::{
-    HEARTBEAT_MS, SESSION, Stage, checkout, config, connected, connected_with, connecting, millis_since, soon,
+    HEARTBEAT_MS, SESSION, Stage, checkout, config, connected, connected_with, connecting, millis_since,
+    settled, soon,
 };
 use tokio::time::{Instant, sleep};
 
@@ -140,9 +141,9 @@ async fn a_session_that_is_gone_is_lost_with_everything_in_it() {
     let sent = tokio::spawn(client.checkout("b").send());
     peer.call().await;
     drop((peer, primary));
-    sleep(Duration::from_millis(1)).await;
+    settled().await;
     let unsent = tokio::spawn(client.checkout("c").send());
-    sleep(Duration::from_millis(1)).await;
+    settled().await;
 
     // The outage outlasted the grace.
     let mut primary = stage.server(Primary);
@@ -236,7 +237,7 @@ async fn seats_go_back_when_the_answer_and_the_end_of_waiting_cross() {
     let call = peer.call().await;
     peer.grant(&call, 50).await;
     // The answer reaches the future's mailbox, and nobody opens it.
-    sleep(Duration::from_millis(1)).await;
+    settled().await;
     drop(asking);
     assert_eq!(peer.call().await.action, checkin(50));
 }
@@ -248,10 +249,10 @@ async fn a_request_given_up_before_it_was_sent_is_never_sent() {
     drop((secondary, tertiary));
     let (client, peer) = connected(&stage, &mut primary, path).await;
     drop((peer, primary));
-    sleep(Duration::from_millis(1)).await;
+    settled().await;
     let first = tokio::spawn(client.checkout("a").send());
     let second = tokio::spawn(client.checkout("b").send());
-    sleep(Duration::from_millis(1)).await;
+    settled().await;
     first.abort();
     let _ = first.await;
     let mut primary = stage.server(Primary);

@@ -327,6 +327,11 @@ pub async fn soon<T>(future: impl Future<Output = T>, what: &str) -> T {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} was awaited in vain"))
 }
 
+/// Returns when everything has happened that can happen now: a paused clock goes on only while all tasks wait.
+pub async fn settled() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
 /// Milliseconds since a moment.
 pub fn millis_since(start: Instant) -> u64 {
     start.elapsed().as_millis() as u64

@@ -54,6 +54,7 @@ pub mod environment;
 pub mod error;
 mod expiry;
 pub mod health;
+mod heartbeat;
 mod looks;
 mod machine;
 pub mod mastership;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// The shortest time between two looks; longer ones are multiples of it.
-pub(crate) const LOOK: Duration = Duration::from_millis(20);
+/// The shortest time between two looks; longer ones, and the default heartbeat, are multiples of it.
+pub(crate) const LOOK: Duration = Duration::from_millis(25);
 
 /// Waits for the next moment that is a multiple of `every` away from `start`.
 pub(crate) async fn next(start: Instant, every: Duration) {
@@ -32,7 +32,7 @@ mod tests {
             next(start, every).await;
             start.elapsed().as_millis()
         };
-        let (a, b, c, d) = tokio::join!(look(0, LOOK), look(19, LOOK), look(20, LOOK), look(7, LOOK * 5));
-        assert_eq!((a, b, c, d), (20, 20, 40, 100));
+        let (a, b, c, d) = tokio::join!(look(0, LOOK), look(24, LOOK), look(25, LOOK), look(7, LOOK * 4));
+        assert_eq!((a, b, c, d), (25, 25, 50, 100));
     }
 }

@@ -39,7 +39,7 @@ use crate::store::log::LogStore;
 use crate::survey::{ANSWER_TTL, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
 use crate::types::Raft;
 use crate::watch::{Watched, Watcher};
-use crate::{bootstrap, campaign, desk, expiry, health, mastership, pin, snapshots};
+use crate::{bootstrap, campaign, desk, expiry, health, heartbeat, mastership, pin, snapshots};
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that on a slow machine too, at 4,000 decisions a second, a waiting one is answered within its deadline.
@@ -417,6 +417,7 @@ async fn assemble(
     inner.tasks.spawn(campaign::campaign(inner.clone()));
     inner.tasks.spawn(pin::pin(inner.clone()));
     inner.tasks.spawn(expiry::watch(inner.clone()));
+    inner.tasks.spawn(heartbeat::send(inner.clone()));
     inner.tasks.spawn(snapshots::take(inner.clone()));
     inner.tasks.spawn(mastership::publish(inner.clone(), inner.mastership.clone()));
     inner.tasks.spawn(watch_core(inner.clone()));
@@ -437,6 +438,8 @@ fn raft_config(config: &NodeConfig) -> Config {
         heartbeat_interval: timings.heartbeat_ms,
         election_timeout_min: (timings.heartbeat_ms * 2).min(timings.lease_ms - 1),
         election_timeout_max: timings.lease_ms,
+        // Its ticks would do nothing but elections and heartbeats.
+        enable_tick: false,
         enable_elect: false,
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(planted(Mutant::LeaderRestored)),

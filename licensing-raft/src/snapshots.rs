@@ -14,7 +14,7 @@ use crate::looks::{self, LOOK};
 use crate::node::Inner;
 
 /// Between two looks: at the highest rate about as many entries come as a small state's distance.
-const BETWEEN_LOOKS: Duration = LOOK.saturating_mul(5);
+const BETWEEN_LOOKS: Duration = LOOK.saturating_mul(4);
 
 /// The distance is at least an entry for so many sessions and checkouts: replaying the log then takes about as long as
 /// reading the snapshot before it, and the log takes about a fifth of the memory of the state.

@@ -24,6 +24,11 @@ const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(50);
 /// And no less often: an absurdly long interval must not keep a dead connection unnoticed for days.
 const LONGEST_HEARTBEAT: Duration = Duration::from_secs(600);
 
+/// What a server asked for, within reason.
+pub(crate) fn heartbeat_of(asked_ms: u64) -> Duration {
+    Duration::from_millis(asked_ms).clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT)
+}
+
 /// What a server said in its welcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
@@ -84,8 +89,7 @@ impl Connection {
                 Err(ConnectionError::Refused { server: server.clone(), refusal })
             }
             Some(Welcome::Ready { version, standing, heartbeat_ms, grace_ms, challenge }) => {
-                let heartbeat =
-                    Duration::from_millis(heartbeat_ms).clamp(SHORTEST_HEARTBEAT, LONGEST_HEARTBEAT);
+                let heartbeat = heartbeat_of(heartbeat_ms);
                 let grace = Duration::from_millis(grace_ms);
                 let ready = Ready { version, standing, heartbeat, grace, challenge };
                 Ok(Connection { server: server.clone(), ready, reader, writer })

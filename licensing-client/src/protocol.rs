@@ -211,6 +211,8 @@ pub enum Reply {
     Alive {
         /// Applied index when it was judged.
         index: LogIndex,
+        /// How often to send a heartbeat from now on, in milliseconds: less often in a crowd.
+        heartbeat_ms: u64,
     },
     /// To [`Request::Heartbeat`]: no such session any more, or a wrong token.
     Gone,

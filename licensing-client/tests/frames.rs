@@ -62,7 +62,7 @@ async fn an_answer_of_the_wrong_kind_ends_the_connection() {
     events.recv().await.unwrap();
     let asking = tokio::spawn(client.checkout("a").send());
     let call = peer.call().await;
-    peer.reply(call.id, Reply::Alive { index: LogIndex(1) }).await;
+    peer.reply(call.id, Reply::Alive { index: LogIndex(1), heartbeat_ms: 3000 }).await;
     let mut peer = secondary.accept(Some(Secondary)).await;
     peer.heartbeat().await;
     let again = peer.call().await;

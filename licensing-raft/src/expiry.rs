@@ -2,7 +2,7 @@
 //! What ends a session is an `Expire` proposal, decided by the log like everything else.
 //!
 //! The grace is a lower bound: a server that becomes master, or that notices it was itself asleep, gives every session
-//! a full grace from then on.
+//! a full grace from then on. How long it is says [`crate::grace`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,8 +66,8 @@ impl SignsOfLife {
 
 /// Ends silent sessions and lets time pass, whenever this server is master, until the node ends.
 pub(crate) async fn watch(inner: Arc<Inner>) {
-    let grace = inner.config.session_grace;
-    let pause = (grace / 20).clamp(Duration::from_millis(20), Duration::from_millis(500));
+    let pause =
+        (inner.config.session_grace / 20).clamp(Duration::from_millis(20), Duration::from_millis(500));
     let mut was_master = false;
     let mut last_look = Instant::now();
     let mut mastership = inner.mastership.subscribe();
@@ -81,6 +81,8 @@ pub(crate) async fn watch(inner: Arc<Inner>) {
         // While this server did not run, or did not serve, nobody could give it a sign of life.
         let slept = now - last_look > pause + inner.config.timings.lease();
         last_look = now;
+        // On standbys too, so that whoever becomes master knows what clients were told.
+        let grace = inner.grace.follow(inner.machine.look(State::session_count));
         if !mastership.borrow_and_update().serving {
             was_master = false;
             continue;

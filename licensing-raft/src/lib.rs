@@ -53,6 +53,7 @@ mod desk;
 pub mod environment;
 pub mod error;
 mod expiry;
+mod grace;
 pub mod health;
 mod heartbeat;
 mod looks;

@@ -23,6 +23,7 @@ use crate::counts::{Counts, NodeCounts};
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
 use crate::expiry::SignsOfLife;
+use crate::grace::Grace;
 use crate::health::ServerHealth;
 use crate::machine::Machine;
 use crate::mastership::Mastership;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) survey: Survey,
     pub(crate) sign: LeaderSign,
     pub(crate) signs_of_life: SignsOfLife,
+    pub(crate) grace: Grace,
     pub(crate) mastership: Watched<Mastership>,
     pub(crate) started: Instant,
     pub(crate) log: LogStore,
@@ -202,6 +204,17 @@ impl Node {
     /// A sign of life of a session: its grace begins anew.
     pub fn touch(&self, session: SessionId) {
         self.inner.signs_of_life.note(session);
+    }
+
+    /// How long a session may be silent now: what was configured, and longer when there are thousands of sessions.
+    pub fn session_grace(&self) -> Duration {
+        self.inner.grace.now()
+    }
+
+    /// How often a client should be asked to show that it lives, so that it stays well within
+    /// [`Node::session_grace`]. It changes with the number of sessions: tell it with each sign of life.
+    pub fn session_heartbeat(&self) -> Duration {
+        self.inner.grace.heartbeat()
     }
 
     /// Who may serve, kept up to date.
@@ -388,6 +401,7 @@ async fn assemble(
         survey: Survey::default(),
         sign: LeaderSign::new(),
         signs_of_life: SignsOfLife::default(),
+        grace: Grace::new(config.session_grace),
         mastership,
         started: Instant::now(),
         log: store.log,

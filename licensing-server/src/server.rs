@@ -5,7 +5,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use licensing_client::protocol::{MasterAddress, Standing};
 use licensing_client::{AdminKey, ServerAddress};
@@ -31,7 +30,6 @@ pub(crate) struct Server {
     pub(crate) addresses: [ServerAddress; 3],
     pub(crate) identity: TriadIdentity,
     pub(crate) admin_key: Option<AdminKey>,
-    pub(crate) session_grace: Duration,
     pub(crate) limits: Limits,
     /// One permit for each client connection.
     pub(crate) connections: Arc<Semaphore>,
@@ -62,7 +60,6 @@ impl Server {
                 .map(|server| ServerAddress::new(&server.host, server.port)),
             identity: config.license.license.triad_identity(),
             admin_key: config.admin_key.clone(),
-            session_grace: config.node.session_grace,
             limits: config.limits,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             other_threads: None,

@@ -9,6 +9,7 @@ use super::{
     Asked, End, FIRST_RETRY, LONGEST_BUSY, LONGEST_RETRY, NotOpened, Payload, Phase, Purpose, Sending,
     Session, SessionEvent, Waiter,
 };
+use crate::connection::heartbeat_of;
 use crate::error::RequestError;
 use crate::pages::Progress;
 use crate::protocol::{Reply, Standing, StatusPage};
@@ -59,7 +60,10 @@ impl<W: Waiter> Session<W> {
             }
             (Purpose::Open, Reply::Answer(answer)) => self.opened(answer),
             (Purpose::Open, Reply::Error(reason)) => self.not_opened(NotOpened::Refused(reason)),
-            (Purpose::Heartbeat, Reply::Alive { .. }) => self.confirm(),
+            (Purpose::Heartbeat, Reply::Alive { heartbeat_ms, .. }) => {
+                self.heartbeat = heartbeat_of(heartbeat_ms);
+                self.confirm();
+            }
             (Purpose::Heartbeat, Reply::Gone) => self.lose(),
             (Purpose::Heartbeat, Reply::Error(reason)) => debug!(reason, "a heartbeat was refused"),
             (Purpose::Servers, Reply::Status(page)) => {

@@ -177,6 +177,16 @@ fn a_heartbeat_is_due_when_nothing_else_was_sent() {
 }
 
 #[test]
+fn a_server_with_a_crowd_asks_for_fewer_heartbeats() {
+    let mut session = open();
+    let ClientMessage { id, .. } = session.next_message(HEARTBEAT).expect("a heartbeat");
+    session.receive(HEARTBEAT, id, Reply::Alive { index: LogIndex(1), heartbeat_ms: 10_000 });
+    assert_eq!(session.next_due(HEARTBEAT), Some(HEARTBEAT + at(10_000)));
+    assert_eq!(said(&mut session, HEARTBEAT + at(9999)), Vec::<String>::new());
+    assert_eq!(said(&mut session, HEARTBEAT + at(10_000)), ["heartbeat"]);
+}
+
+#[test]
 fn times_out_as_unknown_when_sent_and_as_not_sent_when_not() {
     let mut session = open();
     session.submit(at(0), checkout("a"), caller(1));
@@ -261,7 +271,7 @@ impl Model {
     fn serve(&mut self, request: &Request) -> Reply {
         match request {
             Request::OpenSession { .. } => answer(Outcome::SessionOpened { session: SESSION }),
-            Request::Heartbeat { .. } => Reply::Alive { index: LogIndex(1) },
+            Request::Heartbeat { .. } => Reply::Alive { index: LogIndex(1), heartbeat_ms: 3000 },
             Request::Call { request, acknowledged, action, .. } => {
                 answer(self.call(request.0, acknowledged.0, action))
             }

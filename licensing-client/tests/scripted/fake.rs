@@ -70,7 +70,7 @@ fn reply(request: Request, admin: bool, index: &AtomicU64) -> Reply {
             at: Timestamp(1),
             outcome: Outcome::SessionOpened { session: SessionId(1) },
         }),
-        Request::Heartbeat { .. } => Reply::Alive { index: LogIndex(1) },
+        Request::Heartbeat { .. } => Reply::Alive { index: LogIndex(1), heartbeat_ms: 3000 },
         Request::Call { action, .. } if is_administrative(&action) && !admin => refused(),
         Request::Call { action: Action::Checkout { seats, .. }, .. } => {
             answer(Outcome::Granted { handle: Handle(0), seats })

@@ -263,7 +263,7 @@ impl Peer {
     /// A heartbeat, which must be the next message; confirms the session.
     pub async fn heartbeat(&mut self) {
         let id = self.heartbeat_unanswered().await;
-        self.reply(id, Reply::Alive { index: LogIndex(1) }).await;
+        self.reply(id, Reply::Alive { index: LogIndex(1), heartbeat_ms: 3000 }).await;
     }
 
     pub async fn heartbeat_unanswered(&mut self) -> u64 {

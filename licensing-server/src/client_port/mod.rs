@@ -35,13 +35,6 @@ use crate::wire::Wire;
 /// Longest hello, in bytes: a version, the name of a program, a flag.
 const MAX_HELLO: usize = 4096;
 
-/// How often a client should show that it lives. Three fit into the default grace, so two may get lost.
-const HEARTBEAT: Duration = Duration::from_secs(3);
-
-/// Heartbeats a second of all clients together; with more clients each of them sends fewer, as long as two fit into the
-/// grace. A connection that is lost is noticed without them.
-const HEARTBEATS_PER_SECOND: u32 = 1000;
-
 /// A connection that says nothing for this long is closed. A client heartbeats every few seconds; this frees the
 /// places of machines that vanished without a word.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
@@ -104,8 +97,8 @@ pub(crate) async fn serve<S: Wire>(
     let welcome = Welcome::Ready {
         version: PROTOCOL_VERSION,
         standing: told.clone(),
-        heartbeat_ms: millis(heartbeat(&server)),
-        grace_ms: millis(server.session_grace),
+        heartbeat_ms: millis(server.node.session_heartbeat()),
+        grace_ms: millis(server.node.session_grace()),
         challenge,
     };
     match timeout(WRITE_DEADLINE, send(&mut stream, &welcome)).await {
@@ -117,14 +110,7 @@ pub(crate) async fn serve<S: Wire>(
     debug!(%from, "client gone");
 }
 
-/// What a client is told now; those that came before keep what they were told.
-fn heartbeat(server: &Server) -> Duration {
-    let clients = u32::try_from(server.open_connections()).unwrap_or(u32::MAX);
-    let crowded = Duration::from_secs(1) * clients / HEARTBEATS_PER_SECOND;
-    HEARTBEAT.min(server.session_grace / 3).max(crowded.min(server.session_grace / 2))
-}
-
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

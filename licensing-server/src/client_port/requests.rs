@@ -10,6 +10,7 @@ use licensing_core::view::Recalled;
 use licensing_raft::ProposeError;
 
 use crate::admin::{self, Admin};
+use crate::client_port::millis;
 use crate::server::{Far, Server};
 use crate::status_page;
 
@@ -130,7 +131,10 @@ pub(crate) fn is_known(server: &Server, session: SessionId, token: &Token) -> bo
 /// The answer to a heartbeat.
 pub(crate) fn alive(server: &Server, session: SessionId) -> Reply {
     server.node.touch(session);
-    Reply::Alive { index: server.node.look(|state| state.last_index()) }
+    Reply::Alive {
+        index: server.node.look(|state| state.last_index()),
+        heartbeat_ms: millis(server.node.session_heartbeat()),
+    }
 }
 
 /// What a client is told when the node gave no answer.

@@ -161,7 +161,7 @@ pub fn server_frames() -> Vec<Vec<u8>> {
     ];
     let answers = outcomes.map(|outcome| Reply::Answer(Answer { index: LogIndex(300), at: NOON, outcome }));
     let mut replies = vec![
-        Reply::Alive { index: LogIndex(70_000) },
+        Reply::Alive { index: LogIndex(70_000), heartbeat_ms: 3000 },
         Reply::Gone,
         Reply::Done("done".to_owned()),
         Reply::NotMaster(standing.clone()),

@@ -139,6 +139,7 @@ pub struct NodeConfig {
     /// How fast to react.
     pub timings: Timings,
     /// How long a session lives without a sign of life: a lower bound, through failovers and clock jumps.
+    /// With thousands of sessions it is longer, see [`crate::Node::session_grace`].
     pub session_grace: Duration,
     /// Longest time a server that keeps crashing must have been up before it is given mastership; zero gives it back
     /// at once, always.

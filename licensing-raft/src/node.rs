@@ -206,7 +206,8 @@ impl Node {
         self.inner.signs_of_life.note(session);
     }
 
-    /// How long a session may be silent now: what was configured, and longer when there are thousands of sessions.
+    /// How long a session may be silent now: what was configured; where that is more, 2.5 ms for each of
+    /// them, a minute at most (ADR 0016).
     pub fn session_grace(&self) -> Duration {
         self.inner.grace.now()
     }

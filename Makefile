@@ -48,8 +48,8 @@ fuzz:
 
 # The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
 # planted bugs. And two that need a machine for themselves: a minute of overload, and an hour of full load that must
-# leave disk and memory as they were, without a line in the log for each checkout, which would fill the disk meanwhile. HOURS is how long the simulation runs by the clock on the wall; four processors simulate some 370 hours in
-# each of them.
+# leave disk and memory as they were, without a line in the log for each checkout, which would fill the disk meanwhile.
+# HOURS is how long the simulation runs by the clock on the wall; four processors simulate some 370 hours in each of them.
 HOURS ?= 4
 nightly:
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000

@@ -12,8 +12,9 @@ use licensing_core::id::Role;
 use licensing_server::local_triad::LocalTriad;
 use serde::Serialize;
 
-use crate::memory::of_process;
+use crate::memory::{mib, of_process};
 use crate::memory_watch::processes;
+use crate::plot::{Axis, Plot, Scale, Series, Style};
 
 /// A half that grows by less than this share of what was there is flat. A snapshot and the 25,000 entries a log may
 /// reach come and go all the time: a few percent of up and down are the ordinary sawtooth.
@@ -80,6 +81,28 @@ impl Sample {
             write!(out, ",{},{},{}", look.directory, look.journal, look.memory)?;
         }
         writeln!(out)
+    }
+}
+
+/// The course of a run as a picture: two lines for each server.
+pub fn plot(samples: &[Sample], conditions: &str) -> Plot {
+    let line = |role: Role, what: &str, bytes: fn(&Look) -> u64| Series {
+        name: format!("{role}, {what}"),
+        style: Style::Line,
+        points: samples
+            .iter()
+            .map(|sample| (sample.at.as_secs_f64() / 60.0, mib(bytes(&sample.servers[role.place()]))))
+            .collect(),
+    };
+    let mut series: Vec<Series> = Role::ALL.map(|role| line(role, "memory", |look| look.memory)).into();
+    series.extend(Role::ALL.map(|role| line(role, "directory", |look| look.directory)));
+    Plot {
+        title: "Disk and memory of three servers under full load".to_owned(),
+        subtitle: conditions.to_owned(),
+        x: Axis::new("minutes", Scale::Linear),
+        y: Axis::new("MiB", Scale::Linear),
+        series,
+        marks: Vec::new(),
     }
 }
 
@@ -198,6 +221,21 @@ mod tests {
         assert!(course(|second| 20_000_000 + second % 7 * 500_000).flat);
         let filled = course(|second| 1_000_000 * second.min(60));
         assert_eq!((filled.slope_mb_per_hour, filled.flat), (0.0, true));
+    }
+
+    #[test]
+    fn the_picture_has_memory_and_directory_of_each_server() {
+        let look = |memory| Look { directory: 3 << 20, journal: 1 << 20, memory };
+        let sample =
+            |minute: u64, memory| Sample { at: Duration::from_secs(minute * 60), servers: [look(memory); 3] };
+        let plot = plot(&[sample(0, 50 << 20), sample(1, 60 << 20)], "here");
+        let names: Vec<&str> = plot.series.iter().map(|series| series.name.as_str()).collect();
+        assert_eq!(
+            names[..4],
+            ["primary, memory", "secondary, memory", "tertiary, memory", "primary, directory"]
+        );
+        assert_eq!(plot.series[0].points, [(0.0, 50.0), (1.0, 60.0)]);
+        assert_eq!(plot.series[5].points, [(0.0, 3.0), (1.0, 3.0)]);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use licensing_benches::conditions::Conditions;
+use licensing_benches::conditions::{Conditions, machine};
 use licensing_benches::cpu::{CpuUse, CpuWatch};
-use licensing_benches::growth::{Course, Sample, ServerCourse, courses};
+use licensing_benches::growth::{Course, Sample, ServerCourse, courses, plot};
 use licensing_benches::load::{Load, LoadReport, Plan};
 use licensing_benches::memory::mib;
 use licensing_benches::output::{finish, talk};
@@ -42,6 +42,9 @@ struct Args {
     /// Write every look to this file, as a table of comma-separated values
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Draw every look as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     triad: TriadArgs,
     /// One JSON object on standard output instead of the table
@@ -93,6 +96,10 @@ async fn measure(args: &Args) -> anyhow::Result<(Report, String)> {
     let cpu = watch.end();
     let load = load.report().await?;
     close_all(clients).await;
+    if let Some(file) = &args.plot {
+        let about = format!("{} clients, {:.0} ops/s; {}", load.clients, load.ops_per_s, machine());
+        plot(&samples, &about).write(file)?;
+    }
     let servers = courses(&samples);
     let flat = servers.iter().all(|server| server.directory.flat && server.rss.flat);
     let report = Report { flat, servers, samples: samples.len(), load };

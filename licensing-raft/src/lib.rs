@@ -64,6 +64,7 @@ mod peer;
 mod pin;
 mod propose;
 mod runtime;
+mod settings;
 mod snapshots;
 mod standing;
 mod store;

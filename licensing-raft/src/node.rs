@@ -12,7 +12,7 @@ use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
 use openraft::async_runtime::WatchReceiver;
-use openraft::{Config, ReadPolicy, ServerState, SnapshotPolicy};
+use openraft::{ReadPolicy, ServerState};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, broadcast, oneshot};
 use tokio::time::{Instant, timeout};
@@ -40,7 +40,7 @@ use crate::store::log::LogStore;
 use crate::survey::{ANSWER_TTL, SETTLED_INTERVAL, Survey, UNSETTLED_INTERVAL};
 use crate::types::Raft;
 use crate::watch::{Watched, Watcher};
-use crate::{bootstrap, campaign, desk, expiry, health, heartbeat, mastership, pin, snapshots};
+use crate::{bootstrap, campaign, desk, expiry, health, heartbeat, mastership, pin, settings, snapshots};
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that on a slow machine too, at 4,000 decisions a second, a waiting one is answered within its deadline.
@@ -355,7 +355,7 @@ async fn assemble(
     let introduction = Introduction {
         role: config.role,
         triad: config.triad.clone(),
-        rules: rules(&config),
+        rules: settings::rules(&config),
         key: config.peer_key.clone(),
     };
     let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
@@ -385,7 +385,7 @@ async fn assemble(
     let machine = Machine::new(store.shelf.clone());
     let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
     let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
-    let raft_config = Arc::new(raft_config(&config).validate().map_err(|error| engine(&error))?);
+    let raft_config = Arc::new(settings::of_openraft(&config).validate().map_err(|error| engine(&error))?);
     let raft =
         Raft::new(config.role.number(), raft_config, networks.clone(), store.log.clone(), machine.clone())
             .await
@@ -437,34 +437,6 @@ async fn assemble(
     inner.tasks.spawn(mastership::publish(inner.clone(), inner.mastership.clone()));
     inner.tasks.spawn(watch_core(inner.clone()));
     Ok(inner)
-}
-
-/// What all three must do alike, in words that can stand in an error.
-pub(crate) fn rules(config: &NodeConfig) -> String {
-    let pinned = if config.primary_is_master { "PRIMARY_IS_MASTER" } else { "no PRIMARY_IS_MASTER" };
-    format!("{pinned}, heartbeat {} ms, lease {} ms", config.timings.heartbeat_ms, config.timings.lease_ms)
-}
-
-/// openraft's settings; why each is what it is stands in ADR 0005.
-fn raft_config(config: &NodeConfig) -> Config {
-    let timings = &config.timings;
-    Config {
-        cluster_name: "triad".to_owned(),
-        heartbeat_interval: timings.heartbeat_ms,
-        election_timeout_min: (timings.heartbeat_ms * 2).min(timings.lease_ms - 1),
-        election_timeout_max: timings.lease_ms,
-        // Its ticks would do nothing but elections and heartbeats.
-        enable_tick: false,
-        enable_elect: false,
-        enable_pre_vote: Some(true),
-        enable_leader_restore: Some(planted(Mutant::LeaderRestored)),
-        backoff: "20ms 40ms 60ms 80ms 100ms 120ms 140ms 160ms 180ms 200ms".to_owned(),
-        broadcast_submitted_on_append: Some(true),
-        snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: config.log_kept,
-        replication_lag_threshold: config.snapshot_every * 2,
-        ..Config::default()
-    }
 }
 
 /// Asks a peer what it knows, again and again.

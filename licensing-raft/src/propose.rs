@@ -78,8 +78,7 @@ impl Inner {
     }
 
     async fn write(&self, command: &Command, deadline: Instant) -> Result<Answer, ProposeError> {
-        let bytes = self.encode(command)?;
-        let decided = self.submit(bytes.clone())?;
+        let decided = self.submit(self.encode(command)?)?;
         match timeout_at(deadline, decided).await {
             Ok(Ok(Ok(response))) => response
                 .data
@@ -90,14 +89,18 @@ impl Inner {
             Ok(Ok(Err(error))) => Err(ProposeError::Unknown(error.to_string())),
             // It may have been appended before the engine stopped.
             Ok(Err(_)) => Err(ProposeError::Unknown("the engine stopped".to_owned())),
-            Err(_) if planted(Mutant::AnswerOnTimeout) => Ok(self.guess(&bytes)),
+            Err(_) if planted(Mutant::AnswerOnTimeout) => Ok(self.guess(command)),
             Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
         }
     }
 
     /// The command with the time of the triad on it.
+    fn stamped(&self, command: &Command) -> Proposal {
+        Proposal { at: self.triad_time(), command: command.clone() }
+    }
+
     fn encode(&self, command: &Command) -> Result<Bytes, ProposeError> {
-        let bytes = Proposal { at: self.triad_time(), command: command.clone() }.to_bytes();
+        let bytes = self.stamped(command).to_bytes();
         if bytes.len() > MAX_PROPOSAL_BYTES {
             return Err(ProposeError::TooLarge { bytes: bytes.len(), limit: MAX_PROPOSAL_BYTES });
         }
@@ -119,11 +122,10 @@ impl Inner {
     }
 
     /// What the answer would be here, if it were decided next.
-    fn guess(&self, proposal: &[u8]) -> Answer {
+    fn guess(&self, command: &Command) -> Answer {
         let mut state = self.machine.state();
         let next = LogIndex(state.last_index().0 + 1);
-        let proposal = Proposal::from_bytes(proposal).expect("a proposal that was encoded a moment ago");
-        state.apply(next, &proposal).answer
+        state.apply(next, &self.stamped(command)).answer
     }
 
     /// Whether this server leads, or is handing over, so that waiting a moment makes sense.

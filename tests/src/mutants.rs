@@ -79,7 +79,7 @@ pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::AnswersShifted, "raft/machine.rs", Simulation),
     entry(Mutant::LocalRead, "raft/node.rs", Simulation),
     entry(Mutant::AnswerOnTimeout, "raft/propose.rs", Simulation),
-    entry(Mutant::LeaderRestored, "raft/node.rs", Simulation),
+    entry(Mutant::LeaderRestored, "raft/settings.rs", Simulation),
     entry(Mutant::TertiaryServes, "raft/mastership.rs", Simulation),
     entry(Mutant::BlindHandover, "raft/pin.rs", Directed),
     entry(Mutant::SharedToken, "client/client.rs", Simulation),

@@ -11,7 +11,7 @@ use openraft::vote::RaftLeaderId;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::NodeConfig;
-use crate::node::{self, Inner};
+use crate::node::Inner;
 use crate::peer::hello::{Introduction, Proven};
 use crate::peer::message::{Chunk, Envelope, Lane, PeerReply, PeerRequest, Report};
 use crate::standing::{Standing, TriadId};
@@ -263,7 +263,7 @@ fn introduction(config: &NodeConfig) -> Introduction {
     Introduction {
         role: config.role,
         triad: config.triad.clone(),
-        rules: node::rules(config),
+        rules: crate::settings::rules(config),
         key: config.peer_key.clone(),
     }
 }

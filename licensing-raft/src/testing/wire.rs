@@ -173,7 +173,7 @@ pub fn accepts(stream: Vec<u8>, config: &NodeConfig, key: PeerKey) -> bool {
     let introduction = Introduction {
         role: config.role,
         triad: config.triad.clone(),
-        rules: crate::node::rules(config),
+        rules: crate::settings::rules(config),
         key: Some(key),
     };
     let two_ways = tokio::io::join(std::io::Cursor::new(stream), tokio::io::sink());

@@ -7,7 +7,7 @@
 //! (an expired license parses like any other) and never verifies a signature.
 //!
 //! ```
-//! use licensing_core::license::{Count, License};
+//! use licensing_formats::{Count, License};
 //!
 //! let license = License::parse(
 //!     "SERVER alpha ANY 27000\n\
@@ -24,26 +24,36 @@
 //! );
 //! ```
 
-mod date;
-mod error;
-mod feature_line;
-mod flexnet;
-mod host_id;
-mod keyword;
-mod lexer;
-mod model;
-mod server_line;
-mod vendor_line;
-mod version;
-mod whole_file;
+#![forbid(unsafe_code)]
+// A file may say anything: what cannot be read is reported, never asserted.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::float_arithmetic
+    )
+)]
 
-pub use date::{Date, DateError, Expiry};
-pub use error::{Diagnostic, LicenseError, LicenseErrors, MAX_ERRORS, MAX_WARNINGS};
-pub use flexnet::{MAX_FEATURE_LINES, MAX_TEXT_BYTES};
-pub use host_id::{HostId, HostIdError};
-pub use lexer::MAX_LOGICAL_LINE_BYTES;
+// From characters to words.
+mod text;
+pub mod words;
+
+// What a file says, whichever dialect it was written in.
+pub mod model;
+
+// The dialects.
+mod flexnet;
+
+pub use flexnet::{MAX_FEATURE_LINES, MAX_FILE_BYTES};
 pub use model::{
     Count, DEFAULT_SORT, FeatureKind, FeatureLine, HeartbeatInterval, License, ServerLine, TriadIdentity,
     VendorLine,
 };
-pub use version::{MAX_VERSION_CHARACTERS, Version, VersionError};
+pub use text::findings::{Diagnostic, LicenseError, LicenseErrors, MAX_ERRORS, MAX_WARNINGS};
+pub use text::lexer::MAX_LOGICAL_LINE_BYTES;
+pub use words::{
+    Date, DateError, Expiry, HostId, HostIdError, MAX_VERSION_CHARACTERS, Version, VersionError,
+};

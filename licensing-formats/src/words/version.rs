@@ -75,7 +75,7 @@ impl Version {
 
     /// Whether this looks like a `yyyy.mdd` date version, which does not order like a calendar: 2020.201
     /// (1 February) is more than 2020.1231.
-    pub(super) fn is_short_date(&self) -> bool {
+    pub(crate) fn is_short_date(&self) -> bool {
         let (integer, fraction) = self.parts();
         integer.len() == 4
             && (integer.starts_with("19") || integer.starts_with("20"))

@@ -5,35 +5,37 @@
 //! whole file. The property kept: a setting that would have no effect is either refused or warned about,
 //! never dropped in silence.
 
-use super::error::{Report, shown};
 use super::keyword::begins_a_line;
-use super::lexer::{Position, Word};
-use super::{HeartbeatInterval, HostId, HostIdError, ServerLine};
+use crate::model::{HeartbeatInterval, ServerLine};
+use crate::text::findings::{Findings, shown};
+use crate::text::lexer::Word;
+use crate::text::position::Position;
+use crate::words::{HostId, HostIdError};
 
 /// A SERVER line and the places its later judgement needs.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) line: ServerLine,
-    pub(super) host_at: Position,
-    pub(super) port_at: Option<Position>,
+pub(crate) struct Server {
+    pub(crate) line: ServerLine,
+    pub(crate) host_at: Position,
+    pub(crate) port_at: Option<Position>,
     /// Just after the last word, where a missing port belongs.
-    pub(super) end: Position,
+    pub(crate) end: Position,
 }
 
 /// Parses the words after the keyword. `first` tells whether this is the file's first SERVER line.
 /// Returns `None` after reporting at least one error.
-pub(super) fn parse(keyword: &Word, words: &[Word], first: bool, report: &mut Report) -> Option<Server> {
-    let errors_before = report.errors.len();
+pub(crate) fn parse(keyword: &Word, words: &[Word], first: bool, findings: &mut Findings) -> Option<Server> {
+    let errors_before = findings.errors.len();
     let [host, id, rest @ ..] = words else {
         let at = words.last().unwrap_or(keyword).end;
         let missing = if words.is_empty() { "host name" } else { "host id" };
         let help = "write SERVER host hostid port, for example SERVER alpha 0019d244e9fc 27000";
-        report.error(at, format!("the SERVER line has no {missing}"), help);
+        findings.error(at, format!("the SERVER line has no {missing}"), help);
         return None;
     };
-    let host_id = host_id(&id.text, id.at, report);
+    let host_id = host_id(&id.text, id.at, findings);
     if host_id == Some(HostId::Demo) {
-        report.error(id.at, "DEMO is not a host id for a server", "write the server's own host id, or ANY");
+        findings.error(id.at, "DEMO is not a host id for a server", "write the server's own host id, or ANY");
     }
     let mut server = Server {
         line: ServerLine {
@@ -52,16 +54,16 @@ pub(super) fn parse(keyword: &Word, words: &[Word], first: bool, report: &mut Re
     if let Some((word, after)) = rest.split_first()
         && let Some(digits) = port_digits(word)
     {
-        server.line.port = port(digits, word.at, report);
+        server.line.port = port(digits, word.at, findings);
         server.port_at = Some(word.at);
         rest = after;
     }
-    attributes(rest, first, &mut server.line, report);
-    (report.errors.len() == errors_before).then_some(server)
+    attributes(rest, first, &mut server.line, findings);
+    (findings.errors.len() == errors_before).then_some(server)
 }
 
 /// Reads a host id, reporting why it is none.
-pub(super) fn host_id(text: &str, at: Position, report: &mut Report) -> Option<HostId> {
+pub(crate) fn host_id(text: &str, at: Position, findings: &mut Findings) -> Option<HostId> {
     match text.parse() {
         Ok(id) => Some(id),
         Err(problem) => {
@@ -70,7 +72,7 @@ pub(super) fn host_id(text: &str, at: Position, report: &mut Report) -> Option<H
                 other => format!("{} is not a host id: {other}", shown(text)),
             };
             let help = "write the digits of the host id like 0019d244e9fc, ANY, or TYPE=value like ID=1234";
-            report.error(at, problem, help);
+            findings.error(at, problem, help);
             None
         }
     }
@@ -85,16 +87,16 @@ fn port_digits(word: &Word) -> Option<&str> {
     digits.starts_with(|first: char| first.is_ascii_digit()).then_some(digits)
 }
 
-fn port(digits: &str, at: Position, report: &mut Report) -> Option<u16> {
+fn port(digits: &str, at: Position, findings: &mut Findings) -> Option<u16> {
     let port = digits.parse().ok().filter(|port| *port > 0);
     if port.is_none() {
         let problem = format!("{} is not a port number", shown(digits));
-        report.error(at, problem, "write a number from 1024 to 64000, for example 27000");
+        findings.error(at, problem, "write a number from 1024 to 64000, for example 27000");
     }
     port
 }
 
-fn attributes(words: &[Word], first: bool, line: &mut ServerLine, report: &mut Report) {
+fn attributes(words: &[Word], first: bool, line: &mut ServerLine, findings: &mut Findings) {
     let mut seen: Vec<String> = Vec::new();
     for word in words {
         let (key, value) = match word.pair() {
@@ -102,47 +104,48 @@ fn attributes(words: &[Word], first: bool, line: &mut ServerLine, report: &mut R
             None => (word.text.as_str(), None),
         };
         if word.after_joint && begins_a_line(&word.text) {
-            report_lost_line(word, report);
+            report_lost_line(word, findings);
             return;
         }
         let name = key.to_ascii_uppercase();
         if seen.contains(&name) {
-            report.error(word.at, format!("{name} stands twice on the line"), "remove one of them");
+            findings.error(word.at, format!("{name} stands twice on the line"), "remove one of them");
             continue;
         }
         match (name.as_str(), value) {
             ("PRIMARY_IS_MASTER", None) if first => line.primary_is_master = true,
             ("HEARTBEAT_INTERVAL", Some((value, at))) if first => {
-                line.heartbeat_interval = heartbeat_interval(value, at, report);
+                line.heartbeat_interval = heartbeat_interval(value, at, findings);
             }
             ("PRIMARY_IS_MASTER", None) | ("HEARTBEAT_INTERVAL", Some(_)) => {
-                report.warn(word.at, format!("{name} has a meaning on the first SERVER line only, ignored"));
+                findings
+                    .warn(word.at, format!("{name} has a meaning on the first SERVER line only, ignored"));
             }
-            ("PLAT", Some(_)) => report.warn(word.at, "PLAT is not supported, ignored"),
+            ("PLAT", Some(_)) => findings.warn(word.at, "PLAT is not supported, ignored"),
             ("PRIMARY_IS_MASTER", Some(_)) => {
                 let problem = "PRIMARY_IS_MASTER takes no value";
-                report.error(word.at, problem, "write PRIMARY_IS_MASTER alone, or remove it");
+                findings.error(word.at, problem, "write PRIMARY_IS_MASTER alone, or remove it");
             }
             ("HEARTBEAT_INTERVAL", None) => {
                 let problem = "HEARTBEAT_INTERVAL has no value";
-                report.error(word.at, problem, "write HEARTBEAT_INTERVAL=seconds without blanks");
+                findings.error(word.at, problem, "write HEARTBEAT_INTERVAL=seconds without blanks");
             }
             _ => {
                 let problem = format!("{} is neither a port nor a SERVER attribute", shown(&word.text));
                 let help = "write a port, PRIMARY_IS_MASTER or HEARTBEAT_INTERVAL=seconds, or remove it";
-                report.error(word.at, problem, help);
+                findings.error(word.at, problem, help);
                 continue;
             }
         }
         if key != name {
-            report.warn(word.at, format!("{} read as {name}; write it in capitals", shown(key)));
+            findings.warn(word.at, format!("{} read as {name}; write it in capitals", shown(key)));
         }
         seen.push(name);
     }
 }
 
 /// 0 is documented as legal but gives a timeout of -1 seconds; it means our default here.
-fn heartbeat_interval(value: &str, at: Position, report: &mut Report) -> Option<HeartbeatInterval> {
+fn heartbeat_interval(value: &str, at: Position, findings: &mut Findings) -> Option<HeartbeatInterval> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let seconds: Option<u8> = if digits { value.parse().ok() } else { None };
     match seconds {
@@ -153,14 +156,14 @@ fn heartbeat_interval(value: &str, at: Position, report: &mut Report) -> Option<
                 value if digits => format!("HEARTBEAT_INTERVAL is {}, more than 120", shown(value)),
                 value => format!("HEARTBEAT_INTERVAL is {}, not a whole number", shown(value)),
             };
-            report.error(at, problem, "write a number of seconds from 1 to 120, or 0 for the default");
+            findings.error(at, problem, "write a number of seconds from 1 to 120, or 0 for the default");
             None
         }
     }
 }
 
 /// A keyword at the start of a physical line, but inside a logical one: a stray `\` joined the two.
-pub(super) fn report_lost_line(word: &Word, report: &mut Report) {
+pub(crate) fn report_lost_line(word: &Word, findings: &mut Findings) {
     let problem = format!("this {} line is joined to the line above, which ends in \\", word.text);
-    report.error(word.at, problem, "remove the \\ at the end of the line above");
+    findings.error(word.at, problem, "remove the \\ at the end of the line above");
 }

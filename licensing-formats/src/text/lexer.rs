@@ -5,7 +5,8 @@
 //! there. The property kept: every word knows the physical line and column it came from, and every step is
 //! linear in the text. This file never knows what a keyword means.
 
-use super::error::{LicenseError, shown};
+use super::findings::{LicenseError, shown};
+use super::position::Position;
 
 /// Longest logical line, in bytes, continuations included. Real lines with the largest public-key signatures
 /// stay under 4 KiB; 64 KiB leaves room and bounds what one line can make us hold in memory.
@@ -13,13 +14,6 @@ pub const MAX_LOGICAL_LINE_BYTES: usize = 64 * 1024;
 
 /// Stands in a logical line where two physical lines were joined; cannot occur in a physical line.
 const JOINT: char = '\n';
-
-/// A place in the file, both parts from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: u32,
-    pub(super) column: u32,
-}
 
 /// One character and its place.
 #[derive(Debug, Clone, Copy)]
@@ -30,46 +24,36 @@ struct Spot {
 
 /// One or more physical lines joined by `\`.
 #[derive(Debug)]
-pub(super) struct LogicalLine {
+pub(crate) struct LogicalLine {
     spots: Vec<Spot>,
 }
 
 /// One word of a logical line, quotes removed.
 #[derive(Debug)]
-pub(super) struct Word {
-    pub(super) text: String,
+pub(crate) struct Word {
+    pub(crate) text: String,
     /// First character, which may be a quote.
-    pub(super) at: Position,
+    pub(crate) at: Position,
     /// Just after the last character.
-    pub(super) end: Position,
+    pub(crate) end: Position,
     /// Whether it begins with a quote.
-    pub(super) quoted: bool,
+    pub(crate) quoted: bool,
     /// Whether it is the first word of a physical line that was joined to the one before.
-    pub(super) after_joint: bool,
+    pub(crate) after_joint: bool,
     /// The first `=` outside quotes: its byte offset in `text`, and the place of what follows it.
     equals: Option<(usize, Position)>,
 }
 
 /// The words of a logical line, and where a trailing `# comment` began.
 #[derive(Debug, Default)]
-pub(super) struct Words {
-    pub(super) words: Vec<Word>,
-    pub(super) comment: Option<Position>,
-}
-
-impl Position {
-    fn next(self) -> Position {
-        Position { column: self.column.saturating_add(1), ..self }
-    }
-
-    pub(super) fn error(self, problem: impl Into<String>, help: impl Into<String>) -> LicenseError {
-        LicenseError { line: self.line, column: self.column, problem: problem.into(), help: help.into() }
-    }
+pub(crate) struct Words {
+    pub(crate) words: Vec<Word>,
+    pub(crate) comment: Option<Position>,
 }
 
 impl Word {
     /// `KEY`, `value` and the place of the value, when the word is `KEY=value`.
-    pub(super) fn pair(&self) -> Option<(&str, &str, Position)> {
+    pub(crate) fn pair(&self) -> Option<(&str, &str, Position)> {
         let (offset, at) = self.equals?;
         let (key, rest) = self.text.split_at_checked(offset)?;
         Some((key, rest.strip_prefix('=')?, at))
@@ -77,7 +61,7 @@ impl Word {
 }
 
 /// The logical lines of a text, in order; an error stands for a line that is too long to look at.
-pub(super) fn logical_lines(text: &str) -> impl Iterator<Item = Result<LogicalLine, LicenseError>> {
+pub(crate) fn logical_lines(text: &str) -> impl Iterator<Item = Result<LogicalLine, LicenseError>> {
     // A byte-order mark is how some editors mark UTF-8, not part of the first keyword.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut physical = (1u32..).zip(text.split('\n'));
@@ -124,7 +108,7 @@ impl LogicalLine {
     }
 
     /// The first word with its place, read without regard to quotes; `None` for a blank line.
-    pub(super) fn first_word(&self) -> Option<(String, Position)> {
+    pub(crate) fn first_word(&self) -> Option<(String, Position)> {
         let mut rest = self.spots.iter().skip_while(|spot| spot.character.is_whitespace()).peekable();
         let at = rest.peek()?.at;
         let word = rest.map(|spot| spot.character).take_while(|c| !c.is_whitespace()).collect();
@@ -132,7 +116,7 @@ impl LogicalLine {
     }
 
     /// The first word of every physical line after the first.
-    pub(super) fn joined_first_words(&self) -> impl Iterator<Item = (String, Position)> {
+    pub(crate) fn joined_first_words(&self) -> impl Iterator<Item = (String, Position)> {
         let joints = self.spots.split(|spot| spot.character == JOINT).skip(1);
         joints.filter_map(|spots| LogicalLine { spots: spots.to_vec() }.first_word())
     }
@@ -143,7 +127,7 @@ impl LogicalLine {
     ///
     /// An unclosed quote or brace, a typographic quotation mark outside quotes, a control character, and
     /// text directly behind a closing quote.
-    pub(super) fn words(&self) -> Result<Words, LicenseError> {
+    pub(crate) fn words(&self) -> Result<Words, LicenseError> {
         let mut found = Words::default();
         let mut spots = self.spots.as_slice();
         let mut after_joint = false;

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use licensing_core::license::{Date, License, Version};
+use licensing_formats::{Date, License, Version};
 use proptest::prelude::*;
 
 const TRIAD: &str = include_str!("licenses/triad.lic");

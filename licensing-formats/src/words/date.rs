@@ -55,7 +55,7 @@ pub enum DateError {
 }
 
 /// What a date field says, before deciding whether "never" is allowed there.
-pub(super) enum Written {
+pub(crate) enum Written {
     /// Year zero in any of its spellings.
     Never,
     /// A day; `two_digit_year` when the century was left out and 1900 was added.
@@ -123,7 +123,7 @@ impl Expiry {
 
 /// Reads a date field. A year of `0`, `00`, `000` or `0000` means never; two digits mean 19xx, because that
 /// is what the makers of the format decided before 2000.
-pub(super) fn read(text: &str) -> Result<Written, DateError> {
+pub(crate) fn read(text: &str) -> Result<Written, DateError> {
     let mut parts = text.split('-');
     let (Some(day), Some(month), Some(year), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {

@@ -5,11 +5,12 @@
 //! that would be read as a path because `PORT=` was left out is refused, since that is what its writer
 //! cannot have meant.
 
-use super::VendorLine;
-use super::error::{Report, shown};
 use super::keyword::begins_a_line;
-use super::lexer::{Position, Word};
-use super::server_line::report_lost_line;
+use super::server::report_lost_line;
+use crate::model::VendorLine;
+use crate::text::findings::{Findings, shown};
+use crate::text::lexer::Word;
+use crate::text::position::Position;
 
 /// Which of the three optional fields a word fills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +21,10 @@ enum Field {
 }
 
 /// Parses the words after the keyword; `None` after reporting at least one error.
-pub(super) fn parse(keyword: &Word, words: &[Word], report: &mut Report) -> Option<VendorLine> {
-    let errors_before = report.errors.len();
+pub(crate) fn parse(keyword: &Word, words: &[Word], findings: &mut Findings) -> Option<VendorLine> {
+    let errors_before = findings.errors.len();
     let Some((name, rest)) = words.split_first() else {
-        report.error(keyword.end, "the VENDOR line has no vendor name", "write VENDOR name");
+        findings.error(keyword.end, "the VENDOR line has no vendor name", "write VENDOR name");
         return None;
     };
     let mut line =
@@ -31,30 +32,30 @@ pub(super) fn parse(keyword: &Word, words: &[Word], report: &mut Report) -> Opti
     let mut filled: Vec<Field> = Vec::new();
     for word in rest {
         if word.after_joint && begins_a_line(&word.text) {
-            report_lost_line(word, report);
+            report_lost_line(word, findings);
             break;
         }
-        let Some((field, value, at)) = field(word, filled.iter().max(), report) else { continue };
+        let Some((field, value, at)) = field(word, filled.iter().max(), findings) else { continue };
         if filled.contains(&field) {
             let problem = format!("{} is one word too many on the VENDOR line", shown(&word.text));
-            report.error(word.at, problem, "write VENDOR name path OPTIONS=path PORT=port");
+            findings.error(word.at, problem, "write VENDOR name path OPTIONS=path PORT=port");
             continue;
         }
         filled.push(field);
         match field {
             Field::Path => line.path = Some(value.to_owned()),
             Field::Options => line.options = Some(value.to_owned()),
-            Field::Port => line.port = port(value, at, report),
+            Field::Port => line.port = port(value, at, findings),
         }
     }
-    (report.errors.len() == errors_before).then_some(line)
+    (findings.errors.len() == errors_before).then_some(line)
 }
 
 /// The field the word fills, given the rightmost one already filled; `None` after reporting an error.
 fn field<'a>(
     word: &'a Word,
     rightmost: Option<&Field>,
-    report: &mut Report,
+    findings: &mut Findings,
 ) -> Option<(Field, &'a str, Position)> {
     if let Some((key, value, at)) = word.pair() {
         if key.eq_ignore_ascii_case("OPTIONS") {
@@ -66,7 +67,7 @@ fn field<'a>(
         // A path may hold a =, but then it has something else than letters before it.
         if key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
             let problem = format!("{} is not a VENDOR attribute", shown(key));
-            report.error(word.at, problem, "write OPTIONS=path or PORT=port, or remove it");
+            findings.error(word.at, problem, "write OPTIONS=path or PORT=port, or remove it");
             return None;
         }
     }
@@ -77,19 +78,19 @@ fn field<'a>(
     };
     if next != Field::Port && word.text.bytes().all(|byte| byte.is_ascii_digit()) {
         let problem = format!("{} stands where a path is expected", shown(&word.text));
-        report.error(word.at, problem, "write PORT= before it if it is a port");
+        findings.error(word.at, problem, "write PORT= before it if it is a port");
         return None;
     }
     Some((next, &word.text, word.at))
 }
 
-fn port(digits: &str, at: Position, report: &mut Report) -> Option<u16> {
+fn port(digits: &str, at: Position, findings: &mut Findings) -> Option<u16> {
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     match digits.parse() {
         Ok(port) if plain => Some(port).filter(|port| *port > 0),
         _ => {
             let problem = format!("{} is not a port number", shown(digits));
-            report.error(at, problem, "write a number from 1 to 65535, or 0 for any free port");
+            findings.error(at, problem, "write a number from 1 to 65535, or 0 for any free port");
             None
         }
     }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lexer::Position;
+use super::position::Position;
 
 /// At most this many errors are returned: nobody repairs more than a screenful at a time, and a wrong file
 /// (a picture, say) must not produce a report larger than itself.
@@ -73,35 +73,41 @@ impl std::fmt::Display for Diagnostic {
 
 /// The errors and warnings of a parse in progress.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) errors: Vec<LicenseError>,
-    pub(super) warnings: Vec<Diagnostic>,
+pub(crate) struct Findings {
+    pub(crate) errors: Vec<LicenseError>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
-impl Report {
+impl Findings {
     /// Notes an error; dropped once [`MAX_ERRORS`] are held.
-    pub(super) fn error(&mut self, at: Position, problem: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn error(&mut self, at: Position, problem: impl Into<String>, help: impl Into<String>) {
         if !self.is_full() {
-            let (problem, help) = (problem.into(), help.into());
-            self.errors.push(LicenseError { line: at.line, column: at.column, problem, help });
+            self.errors.push(at.error(problem, help));
         }
     }
 
     /// Notes a warning; dropped once [`MAX_WARNINGS`] are held.
-    pub(super) fn warn(&mut self, at: Position, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, at: Position, message: impl Into<String>) {
         if self.warnings.len() < MAX_WARNINGS {
             self.warnings.push(Diagnostic { line: at.line, column: at.column, message: message.into() });
         }
     }
 
     /// Whether reading on cannot add another error.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.errors.len() >= MAX_ERRORS
     }
 }
 
+impl Position {
+    /// An error at this place.
+    pub(crate) fn error(self, problem: impl Into<String>, help: impl Into<String>) -> LicenseError {
+        LicenseError { line: self.line, column: self.column, problem: problem.into(), help: help.into() }
+    }
+}
+
 /// `text` between backticks, cut to a readable length, control characters escaped.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut out = String::from("`");
     for (index, character) in text.chars().enumerate() {
         if index == MAX_QUOTED_CHARACTERS {

@@ -7,25 +7,25 @@
 
 use std::collections::BTreeMap;
 
-use super::Count;
-use super::error::{Report, shown};
-use super::feature_line::Feature;
-use super::flexnet::Lines;
-use super::server_line::Server;
+use super::feature::Feature;
+use super::lines::Lines;
+use super::server::Server;
+use crate::model::Count;
+use crate::text::findings::{Findings, shown};
 
 /// Ports a triad may use: below are those that need privileges, above those the system hands out.
 const TRIAD_PORTS: std::ops::RangeInclusive<u16> = 1024..=64_000;
 
 /// Reports everything the lines disagree on.
-pub(super) fn check(lines: &Lines, report: &mut Report) {
-    check_server_count(lines, report);
-    check_ports(lines, report);
-    check_vendor(lines, report);
-    check_counting(lines, report);
+pub(crate) fn check(lines: &Lines, findings: &mut Findings) {
+    check_server_count(lines, findings);
+    check_ports(lines, findings);
+    check_vendor(lines, findings);
+    check_counting(lines, findings);
 }
 
 /// Two servers cannot outvote one another, and the format knows no more than three.
-fn check_server_count(lines: &Lines, report: &mut Report) {
+fn check_server_count(lines: &Lines, findings: &mut Findings) {
     let count = lines.server_at.len();
     let offending = match count {
         0 | 1 | 3 => None,
@@ -34,15 +34,15 @@ fn check_server_count(lines: &Lines, report: &mut Report) {
     };
     if let Some(at) = offending {
         let problem = format!("the file has {count} SERVER lines");
-        report.error(*at, problem, "write one for a single server or three for a triad");
+        findings.error(*at, problem, "write one for a single server or three for a triad");
     }
 }
 
 /// Clients and peers of a triad find the servers by port, so each line must name one, and its own.
-fn check_ports(lines: &Lines, report: &mut Report) {
+fn check_ports(lines: &Lines, findings: &mut Findings) {
     if lines.server_at.len() == 3 {
         for server in &lines.servers {
-            check_triad_port(server, report);
+            check_triad_port(server, findings);
         }
     }
     let mut seen: BTreeMap<(String, u16), u32> = BTreeMap::new();
@@ -52,40 +52,40 @@ fn check_ports(lines: &Lines, report: &mut Report) {
         if let Some(line) = seen.get(&key) {
             let problem =
                 format!("{} with port {port} stands on line {line} already", shown(&server.line.host));
-            report.error(server.host_at, problem, "write a different host name or a different port");
+            findings.error(server.host_at, problem, "write a different host name or a different port");
         } else {
             seen.insert(key, server.line.line);
         }
     }
 }
 
-fn check_triad_port(server: &Server, report: &mut Report) {
+fn check_triad_port(server: &Server, findings: &mut Findings) {
     match (server.line.port, server.port_at) {
         (Some(port), Some(at)) if !TRIAD_PORTS.contains(&port) => {
             let problem = format!("port {port} cannot be used by a triad");
-            report.error(at, problem, "write a number from 1024 to 64000, for example 27000");
+            findings.error(at, problem, "write a number from 1024 to 64000, for example 27000");
         }
         (None, _) => {
             let problem = "a SERVER line of a triad has no port";
-            report.error(server.end, problem, "write the port after the host id, for example 27000");
+            findings.error(server.end, problem, "write the port after the host id, for example 27000");
         }
         _ => {}
     }
 }
 
 /// One vendor daemon per triad: every other vendor needs servers and ports of its own.
-fn check_vendor(lines: &Lines, report: &mut Report) {
+fn check_vendor(lines: &Lines, findings: &mut Findings) {
     if let Some(second) = lines.vendor_at.get(1) {
         let help =
             "remove it, or serve the other vendor's features from another file with servers of its own";
-        report.error(*second, "the file has more than one VENDOR line", help);
+        findings.error(*second, "the file has more than one VENDOR line", help);
         return;
     }
     match &lines.vendor {
         Some(vendor) => {
             for feature in &lines.features {
                 if feature.line.vendor != vendor.name {
-                    report_other_vendor(feature, &vendor.name, report);
+                    report_other_vendor(feature, &vendor.name, findings);
                 }
             }
         }
@@ -95,20 +95,20 @@ fn check_vendor(lines: &Lines, report: &mut Report) {
             if let Some(feature) = lines.features.first() {
                 let vendor = &feature.line.vendor;
                 let problem = format!("the file has no VENDOR line for vendor {}", shown(vendor));
-                report.error(feature.vendor_at, problem, "write VENDOR and that name on a line before it");
+                findings.error(feature.vendor_at, problem, "write VENDOR and that name on a line before it");
             }
         }
     }
 }
 
-fn report_other_vendor(feature: &Feature, vendor: &str, report: &mut Report) {
+fn report_other_vendor(feature: &Feature, vendor: &str, findings: &mut Findings) {
     let problem =
         format!("the vendor {} is not {} of the VENDOR line", shown(&feature.line.vendor), shown(vendor));
     let help = "move the line to a file for that vendor with servers of its own";
-    report.error(feature.vendor_at, problem, help);
+    findings.error(feature.vendor_at, problem, help);
 }
 
-fn check_counting(lines: &Lines, report: &mut Report) {
+fn check_counting(lines: &Lines, findings: &mut Findings) {
     if !lines.server_at.is_empty() {
         return;
     }
@@ -116,7 +116,7 @@ fn check_counting(lines: &Lines, report: &mut Report) {
         if let Count::Counted(seats) = feature.line.count {
             let name = shown(&feature.line.name);
             let problem = format!("{name} has {seats} seats to count but the file has no SERVER line");
-            report.error(feature.count_at, problem, "write SERVER host hostid port as the first line");
+            findings.error(feature.count_at, problem, "write SERVER host hostid port as the first line");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who this process is, as servers will show it.
 
-use licensing_core::command::{Identity, MAX_TEXT_BYTES};
+use licensing_core::command::{Identity, MAX_NAME_BYTES};
 
 /// Written where nothing is known.
 const UNKNOWN: &str = "unknown";
@@ -45,7 +45,7 @@ fn meaningful(text: String) -> Option<String> {
 /// As much of the text as a server accepts.
 pub(crate) fn cut(text: &str) -> &str {
     let end = text.char_indices().map(|(start, character)| start + character.len_utf8());
-    let end = end.take_while(|end| *end <= MAX_TEXT_BYTES).last();
+    let end = end.take_while(|end| *end <= MAX_NAME_BYTES).last();
     &text[..end.unwrap_or(0)]
 }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_long_name_is_cut_between_characters() {
         let identity = from(&[("USER", &"ä".repeat(200))], None);
-        assert_eq!(identity.user.len(), MAX_TEXT_BYTES);
-        assert_eq!(identity.user, "ä".repeat(MAX_TEXT_BYTES / 2));
+        assert_eq!(identity.user.len(), MAX_NAME_BYTES);
+        assert_eq!(identity.user, "ä".repeat(MAX_NAME_BYTES / 2));
     }
 }

@@ -78,8 +78,13 @@ pub mod outcome;
 // What the license file says.
 pub mod license;
 
-// The decision, and its parts.
-mod pool;
+// The decision: the state, what each command does to it, the rules of seats, and the book they are written in.
+mod apply;
+mod applying;
+mod holding;
+mod ledger;
+mod pools;
+mod rules;
 pub mod session;
 pub mod state;
 

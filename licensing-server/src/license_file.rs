@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use licensing_core::license::{License, LicenseErrors, MAX_TEXT_BYTES};
+use licensing_core::license::{License, LicenseErrors, MAX_FILE_BYTES};
 
 /// A license file as it was found on disk.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl LicenseFile {
         let file = File::open(path).map_err(cannot_read)?;
         let mut bytes = Vec::new();
         // One byte more than the parser takes: a device or a disk image is refused, not read to its end.
-        file.take(MAX_TEXT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
+        file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
         match License::parse(&text) {

@@ -1,80 +1,10 @@
-//! What may be answered. A "no" is an answer with a reason ([`Denial`]), never an error; "could not find out" does
-//! not exist here, only in the crates that carry questions to the state.
+//! The reasons of a "no".
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Handle, LogIndex, RequestId, Role, Seats, SessionId, Timestamp};
-
-/// The answer to one proposal, with the witness of where in the log it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Index of the entry that decided it. A resent request gets the index of its first decision.
-    pub index: LogIndex,
-    /// State time of the decision.
-    pub at: Timestamp,
-    /// The decision.
-    pub outcome: Outcome,
-}
-
-/// A decision of the state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// The license file is served from now on.
-    Installed {
-        /// How many pools it made.
-        pools: u32,
-    },
-    /// The session exists.
-    SessionOpened {
-        /// Its name.
-        session: SessionId,
-    },
-    /// The session is gone and its seats are free.
-    SessionClosed {
-        /// What it held.
-        returned: Vec<Handle>,
-    },
-    /// Silent sessions are gone and their seats are free.
-    Expired {
-        /// Those that were ended; the others had shown life or were gone already.
-        sessions: Vec<SessionId>,
-    },
-    /// The seats are taken.
-    Granted {
-        /// Name of the checkout.
-        handle: Handle,
-        /// How many seats it holds.
-        seats: Seats,
-    },
-    /// The seats are free again.
-    Returned {
-        /// Name of the checkout.
-        handle: Handle,
-    },
-    /// Seats were taken away.
-    Removed {
-        /// Names of the checkouts.
-        handles: Vec<Handle>,
-    },
-    /// The maintenance mark of a server is as asked.
-    Maintained {
-        /// Which server.
-        role: Role,
-        /// Whether it is kept from being master.
-        on: bool,
-    },
-    /// The operator's choice of a master is as asked.
-    Preferred {
-        /// `None` leaves it to the rules.
-        role: Option<Role>,
-    },
-    /// Time passed.
-    Ticked,
-    /// No, and why.
-    Denied(Denial),
-}
+use crate::id::{Handle, RequestId, Seats, SessionId};
 
 /// Why not. The variants stand in the order in which they are judged: the first that applies is the answer
 /// (precedence as in the FLEXnet options rules, where they overlap).
@@ -185,79 +115,6 @@ pub enum Denial {
         /// What was looked for.
         what: String,
     },
-}
-
-impl Denial {
-    /// FlexNet's number for it (FLEXnet Licensing End User Guide, error codes).
-    pub fn flexnet_code(&self) -> i32 {
-        match self {
-            Denial::UnknownSession { .. } => -16,
-            Denial::WrongToken { .. } => -33,
-            Denial::ForgottenRequest { .. } => -12,
-            Denial::TooManyUnanswered { .. } => -23,
-            Denial::TooManySessions { .. } => -106,
-            Denial::BadLicense { .. } => -2,
-            Denial::InvalidParameter { .. } => -42,
-            Denial::BadVersion { .. } => -77,
-            Denial::NoLicense => -1,
-            Denial::UnknownFeature { .. } => -5,
-            Denial::VersionNotLicensed { .. } => -25,
-            Denial::NotStarted { .. } => -31,
-            Denial::Expired { .. } => -10,
-            Denial::MoreThanLicensed { .. } => -26,
-            Denial::NoFreeSeats { .. } => -4,
-            Denial::UnknownHandle { .. } => -22,
-            Denial::NotTheHolder { .. } => -63,
-            Denial::NothingToRemove { .. } => -41,
-        }
-    }
-
-    /// The text FlexNet prints for that number.
-    pub fn flexnet_text(&self) -> &'static str {
-        match self {
-            Denial::UnknownSession { .. } => "Cannot read data from license server system.",
-            Denial::WrongToken { .. } => "Bad encryption handshake with daemon",
-            Denial::ForgottenRequest { .. } => "Invalid returned data from license server",
-            Denial::TooManyUnanswered { .. } => "License server temporarily busy (new server connecting)",
-            Denial::TooManySessions { .. } => "License server out of network connections",
-            Denial::BadLicense { .. } => "Invalid license file syntax",
-            Denial::InvalidParameter { .. } => "Invalid parameter",
-            Denial::BadVersion { .. } => "Bad version number: must be floating-point number with no letters",
-            Denial::NoLicense => "Cannot find license file",
-            Denial::UnknownFeature { .. } => "No such feature exists",
-            Denial::VersionNotLicensed { .. } => {
-                "License server does not support this version of this feature"
-            }
-            Denial::NotStarted { .. } => "Feature start date is in the future",
-            Denial::Expired { .. } => "Feature has expired",
-            Denial::MoreThanLicensed { .. } => "Request for more licenses than this feature supports",
-            Denial::NoFreeSeats { .. } => "Licensed number of users already reached",
-            Denial::UnknownHandle { .. } => "Feature checkin failure detected at license server",
-            Denial::NotTheHolder { .. } => "You are not a license administrator",
-            Denial::NothingToRemove { .. } => "Feature was never checked out",
-        }
-    }
-
-    /// RLM's checkout status for it (RLM Reference Manual, RLM_EL codes).
-    pub fn rlm_code(&self) -> i32 {
-        match self {
-            Denial::UnknownSession { .. } => -19,
-            Denial::WrongToken { .. } => -70,
-            Denial::ForgottenRequest { .. } => -16,
-            Denial::TooManyUnanswered { .. } | Denial::TooManySessions { .. } => -59,
-            Denial::BadLicense { .. } => -26,
-            Denial::InvalidParameter { .. } => -41,
-            Denial::BadVersion { .. } | Denial::VersionNotLicensed { .. } => -6,
-            Denial::NoLicense | Denial::UnknownFeature { .. } => -1,
-            Denial::NotStarted { .. } => -37,
-            Denial::Expired { .. } => -3,
-            Denial::MoreThanLicensed { .. } => -8,
-            Denial::NoFreeSeats { .. } => -22,
-            Denial::UnknownHandle { .. } => -28,
-            Denial::NotTheHolder { .. } => -9,
-            Denial::NothingToRemove { .. } => -1,
-        }
-    }
 }
 
 impl fmt::Display for Denial {

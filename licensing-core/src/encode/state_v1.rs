@@ -1,124 +1,56 @@
-//! State and proposals to versioned bytes and back, and the digest of a state.
-//!
-//! The bytes begin with a format version, so that a server that is not upgraded yet refuses a newer format by name
-//! instead of misreading it. State bytes are canonical: equal states give equal bytes on every server, so digests
-//! can be compared. What can be derived is not stored (indexes, counters, the parsed license) and is built again on
-//! decoding; a state that contradicts itself is refused.
-//!
-//! `tests/golden.rs` keeps bytes of every released version and checks that they still decode.
+//! Format 1 of a state. The same definitions write and read: the sequences are iterators when writing and vectors when
+//! reading, texts are borrowed when writing and owned when reading.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
 use crate::codec::{self, CodecError};
-use crate::command::{Identity, Proposal};
+use crate::command::Identity;
+use crate::holding::Checkout;
 use crate::id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
-use crate::invariants;
 use crate::license::{License, Version};
 use crate::mutant::{Mutant, planted};
 use crate::outcome::Answer;
-use crate::pool::{Layout, Pool, PoolKey, PoolTerms};
+use crate::pools::Pool;
+use crate::pools::key::PoolKey;
+use crate::pools::layout::Layout;
+use crate::pools::terms::PoolTerms;
 use crate::session::Session;
-use crate::state::{Checkout, InstalledLicense, State};
+use crate::state::{InstalledLicense, State};
 
-/// Format of the bytes written by this version, their first byte.
-pub const FORMAT_VERSION: u8 = 1;
-
-const STATE: &str = "state";
-const PROPOSAL: &str = "proposal";
-
-/// SHA-256 of the canonical bytes of a state. Servers at the same log index must have the same.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Digest(pub [u8; 32]);
-
-/// 64 lower-case hex digits.
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
+pub(super) fn write(state: &State, bytes: &mut Vec<u8>) {
+    codec::append_to(
+        bytes,
+        &StateRecord {
+            clock: state.clock,
+            last_index: state.last_index,
+            preferred: state.preferred,
+            maintenance: state.maintenance,
+            license: state.license.as_ref().map(|license| LicenseRecord {
+                text: Cow::Borrowed(&license.text),
+                installed_at: license.installed_at,
+            }),
+            pools: Each(|| state.catalog.order.iter().map(|id| (*id, state.carried(*id)))),
+            retired: state.retired_records(),
+            sessions: Each(|| state.sessions.iter().map(|(id, session)| SessionRecord::of(*id, session))),
+            checkouts: Each(|| {
+                let written = state.checkouts.iter().take(state.written_checkouts());
+                written.map(|(id, checkout)| state.record(*id, checkout))
+            }),
+        },
+    );
 }
 
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-impl Proposal {
-    /// The bytes of a log entry, format version first.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(codec::USUAL_BYTES);
-        bytes.push(FORMAT_VERSION);
-        codec::append_to(&mut bytes, self);
-        bytes
-    }
-
-    /// Reads what [`Proposal::to_bytes`] wrote.
-    ///
-    /// # Errors
-    ///
-    /// Another format version, or bytes that do not decode exactly.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Proposal, CodecError> {
-        codec::from_bytes(content(bytes, PROPOSAL)?, PROPOSAL)
-    }
+/// The state, or what in it contradicts itself.
+pub(super) fn read(content: &[u8]) -> Result<Result<State, String>, CodecError> {
+    let record: ReadRecord = codec::from_large_bytes(content, super::STATE)?;
+    Ok(record.into_state())
 }
 
 impl State {
-    /// The canonical bytes, format version first. Written straight from the maps: no second copy of them is made.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        // A checkout takes some 25 bytes, a session with its answers some 100: a large state is not moved while it is
-        // written, and what is left over is given back.
-        let room = (self.checkouts.len() * 30 + self.sessions.len() * 120).max(codec::USUAL_BYTES);
-        let mut bytes = Vec::with_capacity(room);
-        bytes.push(FORMAT_VERSION);
-        codec::append_to(
-            &mut bytes,
-            &StateRecord {
-                clock: self.clock,
-                last_index: self.last_index,
-                preferred: self.preferred,
-                maintenance: self.maintenance,
-                license: self.license.as_ref().map(|license| LicenseRecord {
-                    text: Cow::Borrowed(&license.text),
-                    installed_at: license.installed_at,
-                }),
-                pools: Each(|| self.catalog.order.iter().map(|id| (*id, self.carried(*id)))),
-                retired: self.retired_records(),
-                sessions: Each(|| self.sessions.iter().map(|(id, session)| SessionRecord::of(*id, session))),
-                checkouts: Each(|| {
-                    let written = self.checkouts.iter().take(self.written_checkouts());
-                    written.map(|(id, checkout)| self.record(*id, checkout))
-                }),
-            },
-        );
-        bytes.shrink_to_fit();
-        bytes
-    }
-
-    /// Reads what [`State::to_bytes`] wrote, and checks it.
-    ///
-    /// # Errors
-    ///
-    /// Another format version, bytes that do not decode exactly, or a content that violates
-    /// [`invariants::check`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<State, CodecError> {
-        let record: ReadRecord = codec::from_large_bytes(content(bytes, STATE)?, STATE)?;
-        let state =
-            record.into_state().map_err(|problem| CodecError::Inconsistent { what: STATE, problem })?;
-        invariants::check(&state)
-            .map_err(|violation| CodecError::Inconsistent { what: STATE, problem: violation.to_string() })?;
-        Ok(state)
-    }
-
-    /// SHA-256 of [`State::to_bytes`].
-    pub fn digest(&self) -> Digest {
-        Digest(Sha256::digest(self.to_bytes()).into())
-    }
-
     fn written_checkouts(&self) -> usize {
         self.checkouts.len().saturating_sub(usize::from(planted(Mutant::SnapshotDropsCheckout)))
     }
@@ -145,15 +77,6 @@ impl State {
     }
 }
 
-/// The bytes behind the format version.
-fn content<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], CodecError> {
-    match bytes.split_first() {
-        Some((&FORMAT_VERSION, content)) => Ok(content),
-        Some((&found, _)) => Err(CodecError::UnknownVersion { what, found, known: FORMAT_VERSION }),
-        None => Err(CodecError::Malformed { what, problem: "there are no bytes".to_owned() }),
-    }
-}
-
 /// Writes a sequence from an iterator. The iterator must know its exact length.
 struct Each<F>(F);
 
@@ -166,9 +89,6 @@ where
         serializer.collect_seq((self.0)())
     }
 }
-
-// Format 1. The same definitions write and read: the sequences are iterators when writing and vectors when reading,
-// texts are borrowed when writing and owned when reading. Any change here is a new format version.
 
 /// A state. Sequences are in ascending order of their ids, except `pools`.
 #[derive(Serialize, Deserialize)]
@@ -337,16 +257,14 @@ impl State {
     }
 
     fn read_checkout(&mut self, record: CheckoutRecord<'_>) -> Result<(), String> {
-        let pool = self.pools.get_mut(&record.pool);
+        let pool = self.pools.get(&record.pool);
         let pool = pool.ok_or_else(|| format!("no pool {} for checkout {}", record.pool, record.handle))?;
-        pool.in_use = pool.in_use.saturating_add(u64::from(record.seats.0));
         let version = match record.version {
             Some(text) => text.as_ref().into(),
             None => pool.terms.version_text.clone(),
         };
         let CheckoutRecord { handle, session, pool, seats, since, .. } = record;
-        self.checkouts.insert(handle, Checkout { session, pool, seats, version, since });
-        self.held.insert((session, handle));
+        self.take(handle, Checkout { session, pool, seats, version, since });
         Ok(())
     }
 }

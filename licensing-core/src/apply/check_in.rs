@@ -1,0 +1,28 @@
+//! Giving seats back.
+
+use crate::applying::Applying;
+use crate::event::Return;
+use crate::id::{Handle, SessionId, Token};
+use crate::mutant::{Mutant, planted};
+use crate::outcome::{Denial, Outcome};
+use crate::state::State;
+
+impl State {
+    pub(crate) fn check_in(
+        &mut self,
+        session: SessionId,
+        handle: Handle,
+        owner: Option<Token>,
+        applying: &mut Applying,
+    ) -> Result<Outcome, Denial> {
+        let holder = self.checkouts.get(&handle).ok_or(Denial::UnknownHandle { handle })?.session;
+        let speaks_for = |token| self.session_matches(holder, &token);
+        if holder != session && !owner.is_some_and(speaks_for) {
+            return Err(Denial::NotTheHolder { handle });
+        }
+        if !(planted(Mutant::CheckinForgotten) && applying.index.0.is_multiple_of(97)) {
+            self.give_back(handle, Return::Checkin, applying);
+        }
+        Ok(Outcome::Returned { handle })
+    }
+}

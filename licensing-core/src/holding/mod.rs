@@ -1,0 +1,5 @@
+//! Who holds which seats.
+
+mod checkout;
+
+pub(crate) use checkout::Checkout;

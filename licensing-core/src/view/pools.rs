@@ -1,0 +1,62 @@
+//! The license that is served, and its pools.
+
+use crate::id::{PoolId, Seats, Timestamp};
+use crate::pools::{Pool, narrow};
+use crate::state::{InstalledLicense, State};
+
+/// One pool, at the state's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolView<'a> {
+    /// Its name inside this state.
+    pub id: PoolId,
+    /// The feature whose seats it counts.
+    pub feature: &'a str,
+    /// Highest version it serves, as the license writes it.
+    pub version: &'a str,
+    /// The publisher, as on the feature line.
+    pub vendor: &'a str,
+    /// Seats of the lines that are valid now; `None` when they are not counted. 0 for a pool that a newer license
+    /// does not mention and whose last seats are still out.
+    pub licensed: Option<Seats>,
+    /// Seats out. May exceed `licensed` after lines expired or a smaller license was installed.
+    pub in_use: Seats,
+    /// Last day of the line that lasts longest, such as `31-dec-2099`, or `permanent`.
+    pub expires: String,
+    /// Node lock, as the license writes it.
+    pub host_id: Option<String>,
+}
+
+impl State {
+    /// The license that is served; `None` until the first `Install`.
+    pub fn license(&self) -> Option<&InstalledLicense> {
+        self.license.as_deref()
+    }
+
+    /// All pools in license file order, then those that are gone from the license but still have seats out.
+    pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
+        let listed = self.catalog.order.iter().filter_map(|id| Some((*id, self.pools.get(id)?)));
+        let retired =
+            self.pools.iter().filter(|(_, pool)| pool.terms.is_retired()).map(|(id, pool)| (*id, pool));
+        listed.chain(retired).map(|(id, pool)| self.pool_view(id, pool))
+    }
+
+    /// The next moment at which a license line starts or expires: the master proposes a `Tick` then, so that the
+    /// state's clock reaches it without traffic. `None` when nothing is ahead.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.catalog.next_deadline(self.clock)
+    }
+
+    fn pool_view<'a>(&self, id: PoolId, pool: &'a Pool) -> PoolView<'a> {
+        let terms = &pool.terms;
+        PoolView {
+            id,
+            feature: &terms.key.feature,
+            version: &terms.version_text,
+            vendor: &terms.vendor,
+            licensed: terms.licensed(self.clock).map(narrow),
+            in_use: narrow(pool.in_use),
+            expires: terms.expires.clone(),
+            host_id: terms.host_id.clone(),
+        }
+    }
+}

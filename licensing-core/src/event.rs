@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::edition::Edition;
 use crate::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp};
 use crate::outcome::Denial;
 
@@ -22,6 +23,7 @@ pub struct Event {
 
 /// The kinds of events, named as the debug log of FlexNet names them where it has a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum EventKind {
     /// OUT: seats were taken.
     Out(Holding),
@@ -56,6 +58,8 @@ pub enum EventKind {
     },
     /// A license file was installed.
     LicenseInstalled {
+        /// Whose.
+        vendor: String,
         /// How many pools it has.
         pools: u32,
     },
@@ -68,6 +72,11 @@ pub enum EventKind {
     },
     /// The operator chose a master, or left it to the rules.
     Preference(Option<Role>),
+    /// The rules of a newer edition are applied.
+    EditionRaised {
+        /// The edition.
+        edition: Edition,
+    },
 }
 
 /// Seats in somebody's hands.
@@ -75,18 +84,21 @@ pub enum EventKind {
 pub struct Holding {
     /// Name of the checkout.
     pub handle: Handle,
+    /// Whose feature.
+    pub vendor: String,
     /// Feature name.
     pub feature: String,
     /// How many seats.
     pub seats: Seats,
-    /// User of the session.
+    /// User who holds them.
     pub user: String,
-    /// Host of the session.
+    /// Host they are used on.
     pub host: String,
 }
 
 /// How seats came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Return {
     /// The holder gave them back.
     Checkin,

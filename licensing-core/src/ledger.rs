@@ -5,7 +5,7 @@
 
 use crate::applying::Applying;
 use crate::event::{EventKind, Holding, Return};
-use crate::holding::Checkout;
+use crate::holding::{Checkout, Keeper};
 use crate::id::Handle;
 use crate::state::State;
 
@@ -14,7 +14,9 @@ impl State {
     pub(crate) fn take(&mut self, handle: Handle, checkout: Checkout) -> bool {
         let Some(pool) = self.pools.get_mut(&checkout.pool) else { return false };
         pool.in_use = pool.in_use.saturating_add(u64::from(checkout.seats.0));
-        self.held.insert((checkout.session, handle));
+        if let Keeper::Session(session) = checkout.keeper {
+            self.held.insert((session, handle));
+        }
         self.checkouts.insert(handle, checkout);
         true
     }
@@ -22,7 +24,9 @@ impl State {
     /// Frees the seats of a checkout. A pool that no license line mentions goes with its last seat.
     pub(crate) fn give_back(&mut self, handle: Handle, why: Return, applying: &mut Applying) {
         let Some(checkout) = self.checkouts.remove(&handle) else { return };
-        self.held.remove(&(checkout.session, handle));
+        if let Keeper::Session(session) = checkout.keeper {
+            self.held.remove(&(session, handle));
+        }
         applying.record(EventKind::In { holding: self.holding(handle, &checkout), why });
         let Some(pool) = self.pools.get_mut(&checkout.pool) else { return };
         pool.in_use = pool.in_use.saturating_sub(u64::from(checkout.seats.0));
@@ -31,15 +35,16 @@ impl State {
         }
     }
 
+    /// What an event says of it.
     pub(crate) fn holding(&self, handle: Handle, checkout: &Checkout) -> Holding {
         let pool = self.pools.get(&checkout.pool);
-        let holder = self.sessions.get(&checkout.session).map(|session| &session.identity);
         Holding {
             handle,
+            vendor: pool.map(|pool| pool.terms.vendor.clone()).unwrap_or_default(),
             feature: pool.map(|pool| pool.terms.key.feature.clone()).unwrap_or_default(),
             seats: checkout.seats,
-            user: holder.map(|who| who.user.clone()).unwrap_or_default(),
-            host: holder.map(|who| who.host.clone()).unwrap_or_default(),
+            user: checkout.holder.identity.user.clone(),
+            host: checkout.holder.identity.host.clone(),
         }
     }
 }

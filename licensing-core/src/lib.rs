@@ -8,17 +8,22 @@
 //!     apply(&mut state, LogIndex(index), &Proposal { at: Timestamp(0), command }).answer.outcome
 //! };
 //! let text = "SERVER alpha ANY 27000\nVENDOR acme\nINCREMENT solver acme 2.1 permanent 5 SIGN=0";
-//! ask(1, Command::Install { license: text.into() });
+//! ask(1, Command::Install(Compiled::from_text("acme.lic", text).unwrap().into()));
 //!
 //! let (session, token) = (SessionId(2), Token([7; 16]));
-//! let identity = Identity { user: "ada".into(), host: "desk".into(), display: ":0".into(), pid: 1 };
-//! assert_eq!(ask(2, Command::OpenSession { token, identity }), Outcome::SessionOpened { session });
+//! let (host, display) = ("desk".into(), ":0".into());
+//! let identity = Identity { user: "ada".into(), host, display, pid: 1, project: String::new() };
+//! let open = Command::OpenSession { token, identity, address: None };
+//! assert_eq!(ask(2, open), Outcome::SessionOpened { session });
 //!
 //! let mut call = |request, action| {
 //!     let (request, acknowledged) = (RequestId(request), RequestId(request - 1));
 //!     ask(request.0 + 2, Command::Call(Call { session, token, request, acknowledged, action }))
 //! };
-//! let want = |seats| Action::Checkout { feature: "solver".into(), version: "2.0".into(), seats: Seats(seats) };
+//! let (feature, version) = ("solver".to_owned(), "2.0".to_owned());
+//! let want = |seats| Action::Checkout {
+//!     vendor: None, feature: feature.clone(), version: version.clone(), seats: Seats(seats),
+//! };
 //! assert_eq!(call(1, want(4)), Outcome::Granted { handle: Handle(3), seats: Seats(4) });
 //! assert!(matches!(call(2, want(2)), Outcome::Denied(Denial::NoFreeSeats { .. })));
 //! let back = Action::Checkin { handle: Handle(3), owner: None };
@@ -68,6 +73,8 @@
 )]
 
 // What things are called.
+pub mod digest;
+pub mod edition;
 pub mod id;
 
 // What may be asked, what happened, what may be answered.
@@ -86,7 +93,9 @@ mod ledger;
 mod pools;
 mod rules;
 pub mod session;
+pub mod staging;
 pub mod state;
+pub mod vendor;
 
 // Writing a state down, checking it, looking at it.
 pub mod codec;
@@ -101,13 +110,16 @@ pub mod mastership;
 #[doc(hidden)]
 pub mod mutant;
 
-pub use command::{Action, Call, Command, Identity, Proposal, Removal};
-pub use encode::Digest;
+pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
+pub use digest::Digest;
+pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};
+pub use holding::Keeper;
 pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
 pub use invariants::Violation;
-pub use license::License;
+pub use license::{Compiled, License};
 pub use mastership::{MastershipView, Standing, desired_master};
 pub use outcome::{Answer, Denial, Outcome};
-pub use state::{Applied, InstalledLicense, State, apply};
+pub use state::{Applied, State, apply};
+pub use vendor::InstalledLicense;
 pub use view::{CheckoutView, PoolView, Recalled};

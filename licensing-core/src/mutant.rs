@@ -207,11 +207,9 @@ impl State {
     /// With all counts right, so that it is no contradiction in itself.
     fn add_checkouts_of(&mut self, old: &State) {
         for (handle, checkout) in &old.checkouts {
-            let Some(pool) = self.pools.get_mut(&checkout.pool) else { continue };
-            if self.sessions.contains_key(&checkout.session) && !self.checkouts.contains_key(handle) {
-                pool.in_use = pool.in_use.saturating_add(u64::from(checkout.seats.0));
-                self.checkouts.insert(*handle, checkout.clone());
-                self.held.insert((checkout.session, *handle));
+            let lives = checkout.keeper.session().is_some_and(|session| self.sessions.contains_key(&session));
+            if lives && !self.checkouts.contains_key(handle) {
+                self.take(*handle, checkout.clone());
             }
         }
     }

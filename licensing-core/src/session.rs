@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{Call, Identity};
+use crate::command::{Call, Holder};
 use crate::id::{LogIndex, RequestId, Token};
 use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial};
@@ -22,7 +22,8 @@ pub const MAX_UNANSWERED: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) token: Token,
-    pub(crate) identity: Arc<Identity>,
+    /// Who speaks here: what it checks out is theirs.
+    pub(crate) holder: Arc<Holder>,
     /// The last entry in which the session showed life: what an `Expire` is judged against.
     pub(crate) last_active: LogIndex,
     /// Requests up to this one are acknowledged and their answers gone. Never goes back.
@@ -43,10 +44,10 @@ pub(crate) enum Admission {
 }
 
 impl Session {
-    pub(crate) fn new(token: Token, identity: &Identity, index: LogIndex) -> Session {
+    pub(crate) fn new(token: Token, holder: Holder, index: LogIndex) -> Session {
         Session {
             token,
-            identity: Arc::new(identity.clone()),
+            holder: Arc::new(holder),
             last_active: index,
             forgotten: RequestId(0),
             answers: Vec::new(),

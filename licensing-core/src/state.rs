@@ -14,47 +14,48 @@ use imbl::{OrdMap, OrdSet};
 
 use crate::applying::Applying;
 use crate::command::{Command, Proposal};
+use crate::edition::{Edition, UnknownEdition};
 use crate::event::Event;
 use crate::holding::Checkout;
 use crate::id::{Handle, LogIndex, PoolId, Role, SessionId, Timestamp, Token};
-use crate::license::License;
 use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial, Outcome};
 use crate::pools::Pool;
-use crate::pools::catalog::Catalog;
 use crate::session::Session;
+use crate::staging::Staging;
+use crate::vendor::Vendor;
 
-/// Everything the three servers agree on: the license, who is connected, who holds which seats.
+/// Everything the three servers agree on: the licenses, who is connected, who holds which seats.
 ///
 /// Two states are equal when every future proposal gets the same answer from both.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
+    /// The newest edition of the rules that this server knows. No part of what the servers agree on.
+    pub(crate) known: Edition,
+    pub(crate) edition: Edition,
     pub(crate) clock: Timestamp,
     pub(crate) last_index: LogIndex,
-    pub(crate) license: Option<Arc<InstalledLicense>>,
     pub(crate) preferred: Option<Role>,
     /// By [`Role::place`].
     pub(crate) maintenance: [bool; 3],
+    /// By name.
+    pub(crate) vendors: OrdMap<Arc<str>, Vendor>,
+    /// Of all vendors.
     pub(crate) pools: OrdMap<PoolId, Pool>,
     pub(crate) checkouts: OrdMap<Handle, Checkout>,
     pub(crate) sessions: OrdMap<SessionId, Arc<Session>>,
-    /// Derived from `license`.
-    pub(crate) catalog: Arc<Catalog>,
-    /// Derived from `checkouts`: what each session holds.
+    pub(crate) staging: Option<Arc<Staging>>,
+    /// Derived from `checkouts`: what each session keeps.
     pub(crate) held: OrdSet<(SessionId, Handle)>,
     /// Derived from `sessions`: a resent `OpenSession` finds its session by the token.
     pub(crate) tokens: OrdMap<Token, SessionId>,
 }
 
-/// The license file that is served.
-#[derive(Debug, PartialEq, Eq)]
-pub struct InstalledLicense {
-    /// The whole text, as it was proposed.
-    pub text: Arc<str>,
-    /// What the text says.
-    pub parsed: Arc<License>,
-    /// The entry that installed it.
-    pub installed_at: LogIndex,
+/// The same as [`State::new`].
+impl Default for State {
+    fn default() -> State {
+        State::new()
+    }
 }
 
 /// What one proposal led to.
@@ -81,7 +82,47 @@ pub fn apply(state: &mut State, index: LogIndex, proposal: &Proposal) -> Applied
 impl State {
     /// The state before the first log entry: no license, nobody connected, clock at 0.
     pub fn new() -> State {
-        State::default()
+        State {
+            known: Edition::NEWEST,
+            edition: Edition::FIRST,
+            clock: Timestamp(0),
+            last_index: LogIndex(0),
+            preferred: None,
+            maintenance: [false; 3],
+            vendors: OrdMap::new(),
+            pools: OrdMap::new(),
+            checkouts: OrdMap::new(),
+            sessions: OrdMap::new(),
+            staging: None,
+            held: OrdSet::new(),
+            tokens: OrdMap::new(),
+        }
+    }
+
+    /// The same state on a server that knows the rules only up to an edition: one of an older version, for tests of
+    /// upgrades.
+    #[must_use]
+    pub fn known_up_to(self, known: Edition) -> State {
+        State { known, ..self }
+    }
+
+    /// Whether this server knows the rules by which the entry must be applied, and those of the state it is applied to.
+    ///
+    /// # Errors
+    ///
+    /// It does not, and must stop before it applies the entry.
+    pub fn can_apply(&self, proposal: &Proposal) -> Result<(), UnknownEdition> {
+        let raised = match proposal.command {
+            Command::RaiseEdition { to } => to,
+            _ => self.edition,
+        };
+        let needed = self.edition.max(raised);
+        if needed > self.known { Err(UnknownEdition { needed, known: self.known }) } else { Ok(()) }
+    }
+
+    /// Whether the rules of an edition are awake, and there.
+    pub(crate) fn has_edition(&self, edition: Edition) -> bool {
+        edition <= self.edition && edition <= self.known
     }
 
     /// The same as [`apply`].
@@ -97,6 +138,7 @@ impl State {
             let answer = applying.answer(Err(Denial::InvalidParameter { what }));
             return Applied { answer, events: applying.events };
         }
+        self.settle();
         let answer = self.decide(&proposal.command, &mut applying);
         Applied { answer, events: applying.events }
     }
@@ -105,8 +147,12 @@ impl State {
         let decision = match command {
             // Answered by the call itself: a repeated one has its first answer, with the index of that.
             Command::Call(call) => return self.call(call, applying),
-            Command::Install { license } => self.install(license, applying),
-            Command::OpenSession { token, identity } => self.open_session(*token, identity, applying),
+            Command::Install(install) => self.install(install, applying),
+            Command::Stage { digest, part, bytes } => self.stage(*digest, *part, bytes),
+            Command::RaiseEdition { to } => self.raise_edition(*to, applying),
+            Command::OpenSession { token, identity, address } => {
+                self.open_session(*token, identity, *address, applying)
+            }
             Command::CloseSession { session, token } => self.close_session(*session, *token, applying),
             Command::Expire { sessions, judged_at } => Ok(self.expire(sessions, *judged_at, applying)),
             Command::Tick => Ok(Outcome::Ticked),

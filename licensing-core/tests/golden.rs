@@ -1,9 +1,9 @@
-//! Bytes of every released format version still decode, and the newest is still written byte for byte.
+//! Bytes of every format still decode, and the newest is still written byte for byte.
 //!
-//! `golden/v1/` holds one state with everything in it and one proposal of every kind, as format 1 wrote them. A change
-//! of these bytes is a change of what is on users' disks and on the wire between servers of different age: it needs a
-//! new [`FORMAT_VERSION`], a reader for the old one, and a line marked `Data:` in the changelog. The files of a new
-//! version are written, never overwritten, by
+//! `golden/v2/` holds one state with everything in it and one proposal of every kind, as format 2 writes them; `golden/v1/`
+//! the same of format 1, which is only read. A change of these bytes is a change of what is on users' disks and on the wire
+//! between servers of different age: it needs a new format, a reader for the old one, and a line marked `Data:` in the
+//! changelog. The files of a new format are written, never overwritten, by
 //!
 //! ```text
 //! LICENSING_WRITE_GOLDEN=1 cargo test -p licensing-core --test golden
@@ -11,8 +11,6 @@
 //!
 //! A state keeps answers, and answers keep their explanations, so a better wording of one also ends up here: servers
 //! of different age then differ in that text until all are upgraded.
-//!
-//! Files of an old version stay for as long as it can be read, each with the value it must decode to.
 
 // The crate itself may not touch files or the environment; its golden files have to be read.
 #![allow(clippy::disallowed_methods)]
@@ -21,7 +19,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use licensing_core::codec::CodecError;
-use licensing_core::encode::FORMAT_VERSION;
+use licensing_core::encode::{PROPOSAL_FORMAT, STATE_FORMAT, compiled};
 use licensing_core::*;
 
 const LICENSE: &str = "\
@@ -41,7 +39,7 @@ const NOON: u64 = 1_772_366_400_000;
 #[test]
 fn every_kind_of_proposal_reads_and_writes_as_in_its_golden_file() {
     for (kind, proposal) in proposals() {
-        let golden = golden(&format!("proposal-{kind}.bin"), || proposal.to_bytes());
+        let golden = golden(PROPOSAL_FORMAT, &format!("proposal-{kind}.bin"), || proposal.to_bytes());
         assert_eq!(Proposal::from_bytes(&golden).as_ref(), Ok(&proposal), "{kind}");
         assert_eq!(proposal.to_bytes(), golden, "{kind}");
     }
@@ -50,33 +48,44 @@ fn every_kind_of_proposal_reads_and_writes_as_in_its_golden_file() {
 #[test]
 fn a_state_with_everything_in_it_reads_and_writes_as_in_its_golden_file() {
     let state = state();
-    let golden = golden("state.bin", || state.to_bytes());
+    let golden = golden(STATE_FORMAT, "state.bin", || state.to_bytes());
     assert_eq!(State::from_bytes(&golden).as_ref(), Ok(&state));
     assert_eq!(state.to_bytes(), golden);
     assert_eq!(
         state.digest().to_string(),
-        "f2194e956a0fa12fad5bb25bed5029e6e4d65b66da23a94cc5983902220156cf"
+        "d47fd42086aebb773fee260050d5b8d7f1865b4b676b9196c27689578b0457d2"
     );
 }
 
 #[test]
 fn the_empty_state_is_the_smallest_state() {
-    let golden = golden("state-empty.bin", || State::new().to_bytes());
+    let golden = golden(STATE_FORMAT, "state-empty.bin", || State::new().to_bytes());
     assert_eq!(State::from_bytes(&golden), Ok(State::new()));
     assert_eq!(State::new().to_bytes(), golden);
 }
 
 #[test]
-fn a_newer_version_is_refused_by_name() {
-    let newer = |mut bytes: Vec<u8>| {
-        bytes[0] = FORMAT_VERSION + 1;
+fn format_1_still_reads_as_what_it_meant() {
+    let old = |name: &str| golden(1, name, || panic!("format 1 is no longer written"));
+    let kinds = proposals().into_iter().filter(|(kind, _)| !NEW_IN_FORMAT_2.contains(kind));
+    for (kind, proposal) in kinds {
+        assert_eq!(Proposal::from_bytes(&old(&format!("proposal-{kind}.bin"))), Ok(proposal), "{kind}");
+    }
+    assert_eq!(State::from_bytes(&old("state-empty.bin")), Ok(State::new()));
+    assert_eq!(State::from_bytes(&old("state.bin")), Ok(state_of_format_1()));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let newer = |format, mut bytes: Vec<u8>| {
+        bytes[0] = format + 1;
         bytes
     };
-    let refused =
-        |what| CodecError::UnknownVersion { what, found: FORMAT_VERSION + 1, known: FORMAT_VERSION };
-    assert_eq!(State::from_bytes(&newer(state().to_bytes())), Err(refused("state")));
-    let (_, proposal) = proposals().remove(0);
-    assert_eq!(Proposal::from_bytes(&newer(proposal.to_bytes())), Err(refused("proposal")));
+    let refused = |what, known| CodecError::UnknownVersion { what, found: known + 1, known };
+    let bytes = newer(STATE_FORMAT, state().to_bytes());
+    assert_eq!(State::from_bytes(&bytes), Err(refused("state", STATE_FORMAT)));
+    let bytes = newer(PROPOSAL_FORMAT, proposals().remove(0).1.to_bytes());
+    assert_eq!(Proposal::from_bytes(&bytes), Err(refused("proposal", PROPOSAL_FORMAT)));
     assert!(matches!(State::from_bytes(&[]), Err(CodecError::Malformed { .. })));
 }
 
@@ -87,9 +96,12 @@ fn bytes_behind_the_end_are_refused() {
     assert_eq!(State::from_bytes(&bytes), Err(CodecError::Trailing { what: "state", left: 1 }));
 }
 
-/// The golden file of the format that is written today, made if it is asked for and not there yet.
-fn golden(name: &str, bytes: impl Fn() -> Vec<u8>) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{FORMAT_VERSION}"));
+/// What format 1 did not know.
+const NEW_IN_FORMAT_2: [&str; 4] = ["install-staged", "stage", "raise-edition", "checkout-of-vendor"];
+
+/// A golden file, made if it is asked for and not there yet.
+fn golden(format: u8, name: &str, bytes: impl Fn() -> Vec<u8>) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{format}"));
     let path = folder.join(name);
     if std::env::var("LICENSING_WRITE_GOLDEN").is_ok() && !path.exists() {
         fs::create_dir_all(&folder).unwrap();
@@ -98,8 +110,23 @@ fn golden(name: &str, bytes: impl Fn() -> Vec<u8>) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Format 1 stored no file names.
+fn compiled_license(text: &str) -> Compiled {
+    Compiled::from_text("license.lic", text).unwrap()
+}
+
+fn install(text: &str) -> Command {
+    Command::Install(compiled_license(text).into())
+}
+
 fn identity(user: &str) -> Identity {
-    Identity { user: user.to_owned(), host: "desk".to_owned(), display: ":0".to_owned(), pid: 4711 }
+    Identity {
+        user: user.to_owned(),
+        host: "desk".to_owned(),
+        display: ":0".to_owned(),
+        pid: 4711,
+        project: String::new(),
+    }
 }
 
 fn call(session: u64, request: u64, acknowledged: u64, action: Action) -> Command {
@@ -109,7 +136,15 @@ fn call(session: u64, request: u64, acknowledged: u64, action: Action) -> Comman
 }
 
 fn checkout(feature: &str, version: &str, seats: u32) -> Action {
-    Action::Checkout { feature: feature.to_owned(), version: version.to_owned(), seats: Seats(seats) }
+    let (feature, version) = (feature.to_owned(), version.to_owned());
+    Action::Checkout { vendor: None, feature, version, seats: Seats(seats) }
+}
+
+fn checkout_of_vendor(vendor: &str, mut action: Action) -> Action {
+    if let Action::Checkout { vendor: asked, .. } = &mut action {
+        *asked = Some(vendor.to_owned());
+    }
+    action
 }
 
 /// One of every command and every action. The match keeps the list complete: a new kind does not compile here until
@@ -123,8 +158,8 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
     };
     let owner = Some(Token([3; 16]));
     let commands = [
-        Command::Install { license: LICENSE.to_owned() },
-        Command::OpenSession { token: Token([2; 16]), identity: identity("ada") },
+        install(LICENSE),
+        Command::OpenSession { token: Token([2; 16]), identity: identity("ada"), address: None },
         Command::CloseSession { session: SessionId(2), token: Token([2; 16]) },
         Command::Expire { sessions: vec![SessionId(2), SessionId(300)], judged_at: LogIndex(70_000) },
         call(2, 7, 5, checkout("solver", "2.1", 3)),
@@ -134,13 +169,21 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
         call(2, 11, 9, Action::Maintain { role: Role::Secondary, on: true }),
         call(2, 12, 10, Action::PreferMaster { role: Some(Role::Primary) }),
         Command::Tick,
+        Command::Install(Install::Staged { digest: Digest([7; 32]) }),
+        Command::Stage { digest: Digest([7; 32]), part: 300, bytes: vec![1, 2, 3] },
+        Command::RaiseEdition { to: Edition(2) },
+        call(2, 13, 11, checkout_of_vendor("acme", checkout("solver", "2.1", 3))),
     ];
     let kind = |command: &Command| match command {
-        Command::Install { .. } => "install",
+        Command::Install(Install::Whole(_)) => "install",
+        Command::Install(Install::Staged { .. }) => "install-staged",
+        Command::Stage { .. } => "stage",
+        Command::RaiseEdition { .. } => "raise-edition",
         Command::OpenSession { .. } => "open-session",
         Command::CloseSession { .. } => "close-session",
         Command::Expire { .. } => "expire",
         Command::Call(call) => match &call.action {
+            Action::Checkout { vendor: Some(_), .. } => "checkout-of-vendor",
             Action::Checkout { .. } => "checkout",
             Action::Checkin { .. } => "checkin",
             Action::Remove(Removal::Handle(_)) => "remove-handle",
@@ -154,17 +197,36 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
     commands.into_iter().map(proposal).collect()
 }
 
-/// A state with every kind of thing in it: pools of the license and one it no longer mentions, seats carried over,
+/// A state with every kind of thing in it: what format 1 could say, and who a client works for and where it is, a license
+/// on its way, and answers that format 1 did not know.
+fn state() -> State {
+    let mut state = state_of_format_1();
+    let mut next = LogIndex(26);
+    let mut ask = |command| {
+        apply(&mut state, next, &Proposal { at: Timestamp(NOON + next.0), command });
+        next.0 += 1;
+    };
+    let identity = Identity { project: "apollo".to_owned(), ..identity("eve") };
+    let address = Some("192.0.2.7".parse().unwrap());
+    ask(Command::OpenSession { token: Token([26; 16]), identity, address });
+    ask(call(26, 1, 0, checkout_of_vendor("acme", checkout("viewer", "1", 1))));
+    ask(call(26, 2, 1, checkout_of_vendor("nobody", checkout("viewer", "1", 1))));
+    let bytes = compiled::to_bytes(&compiled_license(LICENSE));
+    ask(Command::Stage { digest: Digest::of(&bytes), part: 0, bytes: bytes[..100].to_vec() });
+    state
+}
+
+/// A state with every kind of thing in it that format 1 could say: pools of the license and one it no longer mentions, seats carried over,
 /// checkouts with the pool's version and with their own, answers of every kind that a session can keep, marks on
 /// servers.
-fn state() -> State {
+fn state_of_format_1() -> State {
     let smaller = LICENSE.replace("31-dec-2026 5", "31-dec-2026 1");
     let smaller: String =
         smaller.lines().filter(|line| !line.contains("mesher")).map(|line| line.to_owned() + "\n").collect();
     let commands = [
-        Command::Install { license: LICENSE.to_owned() },
-        Command::OpenSession { token: Token([2; 16]), identity: identity("ada") },
-        Command::OpenSession { token: Token([3; 16]), identity: identity("bób") },
+        install(LICENSE),
+        Command::OpenSession { token: Token([2; 16]), identity: identity("ada"), address: None },
+        Command::OpenSession { token: Token([3; 16]), identity: identity("bób"), address: None },
         call(2, 1, 0, checkout("solver", "2.10", 2)),
         call(2, 2, 1, checkout("solver", "2", 1)),
         call(2, 3, 1, checkout("mesher", "1.0", 2)),
@@ -185,7 +247,7 @@ fn state() -> State {
         call(3, 14, 0, Action::Checkin { handle: Handle(20), owner: None }),
         call(3, 15, 0, checkout("solver", "1", 1)),
         call(3, 16, 0, Action::Remove(Removal::Handle(Handle(22)))),
-        Command::Install { license: smaller },
+        install(&smaller),
         call(3, 17, 0, checkout("solver", "1", 1)),
     ];
     let mut state = State::new();

@@ -56,10 +56,14 @@ impl Run {
         let session = |pick: &Index| *pick.get(&self.sessions);
         let token = |right, session: (SessionId, Token)| if right { session.1 } else { Token([0xee; 16]) };
         let commands = match step {
-            Step::Install(pick) => vec![Command::Install { license: pick.get(&self.model.known).text() }],
-            Step::InstallNonsense => vec![Command::Install { license: "SERVR nonsense\n".to_owned() }],
+            Step::Install(pick) => vec![Command::Install(pick.get(&self.model.known).install())],
+            Step::InstallNonsense => vec![Command::Install(Install::Staged { digest: Digest([0; 32]) })],
             Step::Open { who } => {
-                vec![Command::OpenSession { token: Token([*who; 16]), identity: identity(*who) }]
+                vec![Command::OpenSession {
+                    token: Token([*who; 16]),
+                    identity: identity(*who),
+                    address: None,
+                }]
             }
             Step::Close { session: pick, right_token } => {
                 let session = session(pick);
@@ -125,6 +129,7 @@ impl Run {
     fn action(&self, ask: &Ask) -> Action {
         match ask {
             Ask::Checkout { feature, version, seats } => Action::Checkout {
+                vendor: None,
                 feature: (*feature).to_owned(),
                 version: (*version).to_owned(),
                 seats: Seats(*seats),
@@ -201,6 +206,7 @@ impl Run {
                 EventKind::LicenseInstalled { .. }
                 | EventKind::Maintenance { .. }
                 | EventKind::Preference(_) => {}
+                other => panic!("nobody asked for {other:?}"),
             }
         }
     }
@@ -213,10 +219,11 @@ impl Run {
             .checkouts()
             .map(|one| Holding {
                 handle: one.handle,
+                vendor: one.vendor.to_owned(),
                 feature: one.feature.to_owned(),
                 seats: one.seats,
-                user: one.identity.user.clone(),
-                host: one.identity.host.clone(),
+                user: one.holder.identity.user.clone(),
+                host: one.holder.identity.host.clone(),
             })
             .collect();
         assert_eq!(found, self.told_holdings.values().cloned().collect::<Vec<_>>());
@@ -242,12 +249,14 @@ impl Run {
         assert_eq!((pools, retired), (model.pools(), model.retired()));
         let found: Vec<_> = state
             .checkouts()
-            .map(|one| (one.handle, one.session, one.feature, one.version, one.seats.0))
+            .map(|one| (one.handle, one.keeper, one.feature, one.version, one.seats.0))
             .collect();
         let expected: Vec<_> = model
             .checkouts
             .iter()
-            .map(|one| (one.handle, one.session, one.feature(), one.version.as_str(), one.seats))
+            .map(|one| {
+                (one.handle, Keeper::Session(one.session), one.feature(), one.version.as_str(), one.seats)
+            })
             .collect();
         assert_eq!(found, expected);
         assert_eq!(state.checkout_count(), expected.len());
@@ -257,7 +266,7 @@ impl Run {
         assert_eq!(state.next_deadline().map(|at| at.0), model.next_deadline());
         for session in &model.sessions {
             let Model { checkouts, .. } = model;
-            assert_eq!(state.identity(session.id), Some(&session.identity));
+            assert_eq!(state.holder(session.id).map(|holder| &holder.identity), Some(&session.identity));
             assert_eq!(state.last_active(session.id), Some(session.last_active));
             let held = checkouts.iter().filter(|one| one.session == session.id).map(|one| one.handle);
             let found = state.checkouts_of(session.id).map(|one| one.handle);
@@ -318,8 +327,8 @@ proptest! {
     ) {
         let mut run = Run::new(known);
         if installed {
-            let license = run.model.known[0].text();
-            run.apply(LogIndex(1), Proposal { at: Timestamp(JANUARY), command: Command::Install { license } });
+            let command = Command::Install(run.model.known[0].install());
+            run.apply(LogIndex(1), Proposal { at: Timestamp(JANUARY), command });
         }
         for (step, when, gap) in &steps {
             run.take(step, when, *gap);

@@ -10,13 +10,16 @@
 //!   at 31-dec-2026 23:59:59.999          the time of the proposals that follow
 //!   mark                                 `expire` is judged at this entry from now on
 //!   master install small                 -> installed 1
+//!   master stage small 0 of 3            -> staged 1          the license in three parts, the first
+//!   master install parts small           -> installed 1
+//!   master raise 1                       -> edition 1
 //!   master tick                          -> ticked
 //!   master expire ada bob                -> expired ada
 //!   ada open [user=U host=H display=D]   -> opened | opened again
 //!   ada close [token=bob]                -> closed #a #b
 //!   ada [3/1] [token=bob] ACTION         request 3, acknowledging 1; without numbers the next request, acknowledging
 //!                                        the one before; with `1..64/0` many requests with one outcome
-//!     checkout solver 2.1 [4]            -> granted #a       from now on `#a` is its handle; `#99` is handle 99
+//!     checkout solver 2.1 [4] [vendor=V] -> granted #a       from now on `#a` is its handle; `#99` is handle 99
 //!     checkin #a [owner=bob]             -> returned #a
 //!     remove #a | remove solver U H D    -> removed #a
 //!     maintain secondary on              -> maintained secondary on
@@ -35,8 +38,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use licensing_core::license::Date;
 use licensing_core::*;
 
-/// Every name of a denial, in the order of their precedence.
-const REASONS: [&str; 18] = [
+/// Every name of a denial, in the order of their [`Denial::rank`].
+const REASONS: [&str; 19] = [
     "UnknownSession",
     "WrongToken",
     "ForgottenRequest",
@@ -46,6 +49,7 @@ const REASONS: [&str; 18] = [
     "InvalidParameter",
     "BadVersion",
     "NoLicense",
+    "UnknownVendor",
     "UnknownFeature",
     "VersionNotLicensed",
     "NotStarted",
@@ -65,6 +69,7 @@ fn every_line_of_every_table_gets_the_outcome_in_its_last_column() {
         ("tables/dates.txt", include_str!("tables/dates.txt")),
         ("tables/pools.txt", include_str!("tables/pools.txt")),
         ("tables/install.txt", include_str!("tables/install.txt")),
+        ("tables/parts.txt", include_str!("tables/parts.txt")),
         ("tables/once.txt", include_str!("tables/once.txt")),
         ("tables/sessions.txt", include_str!("tables/sessions.txt")),
         ("tables/remove.txt", include_str!("tables/remove.txt")),
@@ -158,8 +163,25 @@ impl Case {
             ["recall", who, request] => self.recall(who, request.parse().map_err(|_| "no number")?),
             ["master", "tick"] => self.ask(Command::Tick, expected),
             ["master", "install", name] => {
-                let license = licenses.get(*name).ok_or("no such license")?.clone();
-                self.ask(Command::Install { license }, expected)
+                let text = licenses.get(*name).ok_or("no such license")?;
+                self.ask(Command::Install(compiled_license(text)?.into()), expected)
+            }
+            ["master", "install", "parts", name] => {
+                let bytes = parts_of(licenses, name)?;
+                self.ask(Command::Install(Install::Staged { digest: Digest::of(&bytes) }), expected)
+            }
+            ["master", "stage", name, part, "of", parts] => {
+                let bytes = parts_of(licenses, name)?;
+                let number = |text: &str| text.parse::<usize>().map_err(|_| format!("no number: {text}"));
+                let (part, parts) = (number(part)?, number(parts)?);
+                let length = bytes.len().div_ceil(parts);
+                let piece = bytes.chunks(length).nth(part).unwrap_or_default().to_vec();
+                let digest = Digest::of(&bytes);
+                self.ask(Command::Stage { digest, part: part as u32, bytes: piece }, expected)
+            }
+            ["master", "raise", edition] => {
+                let to = Edition(edition.parse().map_err(|_| "no number")?);
+                self.ask(Command::RaiseEdition { to }, expected)
             }
             ["master", "expire", who @ ..] => {
                 let sessions = who.iter().map(|who| self.session(who)).collect();
@@ -169,7 +191,11 @@ impl Case {
             ["crowd", count] => {
                 for number in 1..=count.parse::<u64>().map_err(|_| "no number")? {
                     let who = format!("crowd-{number}");
-                    let command = Command::OpenSession { token: token(&who), identity: identity(&who, &[]) };
+                    let command = Command::OpenSession {
+                        token: token(&who),
+                        identity: identity(&who, &[]),
+                        address: None,
+                    };
                     let found = self.ask(command, expected);
                     if !found.starts_with("opened ") {
                         return Ok(found);
@@ -188,7 +214,8 @@ impl Case {
     }
 
     fn open(&mut self, who: &str, who_else: &[&str], expected: &str) -> String {
-        let command = Command::OpenSession { token: token(who), identity: identity(who, who_else) };
+        let command =
+            Command::OpenSession { token: token(who), identity: identity(who, who_else), address: None };
         let known = self.sessions.get(who).copied();
         let found = self.ask(command, expected);
         if let Some(session) = found.strip_prefix("opened ").and_then(|id| id.parse().ok().map(SessionId)) {
@@ -211,8 +238,9 @@ impl Case {
         };
         let speaker = option(words, "token").unwrap_or(who);
         let owner = option(words, "owner").map(token);
+        let vendor = option(words, "vendor");
         let words: Vec<&str> = words.iter().copied().filter(|word| !word.contains('=')).collect();
-        let action = self.action(&words, owner)?;
+        let action = self.action(&words, owner, vendor)?;
         let mut found = BTreeSet::new();
         for request in requests {
             self.requests.insert(who.to_owned(), request);
@@ -228,12 +256,13 @@ impl Case {
         Ok(found.into_iter().collect::<Vec<_>>().join(" or "))
     }
 
-    fn action(&self, words: &[&str], owner: Option<Token>) -> Result<Action, String> {
+    fn action(&self, words: &[&str], owner: Option<Token>, vendor: Option<&str>) -> Result<Action, String> {
         let text = |word: &&str| (*word).to_owned();
         Ok(match words {
             ["checkout", feature, version, seats @ ..] => {
                 let seats = seats.first().unwrap_or(&"1").parse().map_err(|_| "no number of seats")?;
-                Action::Checkout { feature: text(feature), version: text(version), seats: Seats(seats) }
+                let (feature, version) = (text(feature), text(version));
+                Action::Checkout { vendor: vendor.map(str::to_owned), feature, version, seats: Seats(seats) }
             }
             ["checkin", handle] => Action::Checkin { handle: self.handle(handle)?, owner },
             ["remove", handle] => Action::Remove(Removal::Handle(self.handle(handle)?)),
@@ -283,6 +312,9 @@ impl Case {
             Outcome::Preferred { role } => format!("preferred {}", role.map_or("nobody", Role::name)),
             Outcome::Ticked => "ticked".to_owned(),
             Outcome::Denied(denial) => format!("no {}", self.denial(&denial)),
+            Outcome::Staged { parts } => format!("staged {parts}"),
+            Outcome::EditionRaised { edition } => format!("edition {edition}"),
+            other => format!("{other:?}"),
         }
     }
 
@@ -305,6 +337,8 @@ impl Case {
             Denial::MoreThanLicensed { requested, licensed, .. } => format!("{requested} of {licensed}"),
             Denial::NoFreeSeats { in_use, licensed, .. } => format!("{in_use}/{licensed}"),
             Denial::UnknownHandle { handle } | Denial::NotTheHolder { handle } => self.label(*handle),
+            Denial::UnknownVendor { vendor } => vendor.clone(),
+            other => format!("{other:?}"),
         };
         format!("{name} {facts}")
     }
@@ -320,16 +354,18 @@ impl Case {
             EventKind::SessionEnded { session, expired } => {
                 format!("{} {}", if *expired { "EXPIRED" } else { "CLOSED" }, self.actor(*session))
             }
-            EventKind::LicenseInstalled { pools } => format!("INSTALLED {pools}"),
+            EventKind::LicenseInstalled { vendor, pools } => format!("INSTALLED {vendor} {pools}"),
+            EventKind::EditionRaised { edition } => format!("EDITION {edition}"),
             EventKind::Maintenance { role, on } => {
                 format!("MAINTENANCE {role} {}", if *on { "on" } else { "off" })
             }
             EventKind::Preference(role) => format!("PREFERENCE {}", role.map_or("nobody", Role::name)),
+            other => format!("{other:?}"),
         }
     }
 
     fn holding(&self, holding: &Holding) -> String {
-        let Holding { handle, feature, seats, user, host } = holding;
+        let Holding { handle, feature, seats, user, host, .. } = holding;
         format!("{} {feature} {seats} {user}@{host}", self.label(*handle))
     }
 
@@ -338,13 +374,15 @@ impl Case {
             let licensed = pool.licensed.map_or("uncounted".to_owned(), |seats| seats.to_string());
             format!("{} {} {}/{licensed} {}", pool.feature, pool.version, pool.in_use, pool.expires)
         });
-        pools.collect::<Vec<_>>().join(", ")
+        let pools = pools.collect::<Vec<_>>().join(", ");
+        if pools.is_empty() { "none".to_owned() } else { pools }
     }
 
     fn checkouts(&self) -> String {
         let checkouts = self.state.checkouts().map(|checkout| {
-            let CheckoutView { handle, session, feature, licensed_version, version, seats, .. } = checkout;
-            let (handle, session) = (self.label(handle), self.actor(session));
+            let CheckoutView { handle, keeper, feature, licensed_version, version, seats, .. } = checkout;
+            let session = keeper.session().map_or("nobody".to_owned(), |session| self.actor(session));
+            let handle = self.label(handle);
             format!("{handle} {session} {feature} {version} of {licensed_version} {seats}")
         });
         checkouts.collect::<Vec<_>>().join(", ")
@@ -399,6 +437,16 @@ impl Case {
     }
 }
 
+fn compiled_license(text: &str) -> Result<Compiled, String> {
+    Compiled::from_text("acme.lic", text).map_err(|errors| errors.to_string())
+}
+
+/// What a license is cut into parts from.
+fn parts_of(licenses: &BTreeMap<String, String>, name: &str) -> Result<Vec<u8>, String> {
+    let text = licenses.get(name).ok_or("no such license")?;
+    Ok(encode::compiled::to_bytes(&compiled_license(text)?))
+}
+
 /// The words of a request, with `x*3` written out as `xxx`.
 fn words(text: &str) -> Vec<String> {
     let expand = |word: &str| {
@@ -424,6 +472,7 @@ fn identity(who: &str, options: &[&str]) -> Identity {
         host: text("host", format!("{who}-host")),
         display: text("display", ":0".to_owned()),
         pid: 1,
+        project: text("project", String::new()),
     }
 }
 

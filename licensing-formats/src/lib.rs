@@ -44,9 +44,13 @@ pub mod words;
 // What a file says, whichever dialect it was written in.
 pub mod model;
 
+// What is served, as data.
+mod compiled;
+
 // The dialects.
 mod flexnet;
 
+pub use compiled::{Compiled, SourceFile};
 pub use flexnet::{MAX_FEATURE_LINES, MAX_FILE_BYTES};
 pub use model::{
     Count, DEFAULT_SORT, FeatureKind, FeatureLine, HeartbeatInterval, License, ServerLine, TriadIdentity,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::check_out::Wanted;
 use crate::applying::Applying;
 use crate::command::{Action, Call};
 use crate::id::SessionId;
@@ -40,8 +41,9 @@ impl State {
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
         match action {
-            Action::Checkout { feature, version, seats } => {
-                let decision = self.check_out(session, feature, version, *seats, applying);
+            Action::Checkout { vendor, feature, version, seats } => {
+                let wanted = Wanted { vendor: vendor.as_deref(), feature, version, seats: *seats };
+                let decision = self.check_out(session, &wanted, applying);
                 if let Err(denial) = &decision {
                     self.record_denied(session, feature, *seats, denial, applying);
                 }

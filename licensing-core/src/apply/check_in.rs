@@ -15,9 +15,9 @@ impl State {
         owner: Option<Token>,
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
-        let holder = self.checkouts.get(&handle).ok_or(Denial::UnknownHandle { handle })?.session;
-        let speaks_for = |token| self.session_matches(holder, &token);
-        if holder != session && !owner.is_some_and(speaks_for) {
+        let keeper = self.checkouts.get(&handle).ok_or(Denial::UnknownHandle { handle })?.keeper.session();
+        let speaks_for = |token| keeper.is_some_and(|keeper| self.session_matches(keeper, &token));
+        if keeper != Some(session) && !owner.is_some_and(speaks_for) {
             return Err(Denial::NotTheHolder { handle });
         }
         if !(planted(Mutant::CheckinForgotten) && applying.index.0.is_multiple_of(97)) {

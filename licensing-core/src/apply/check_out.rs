@@ -4,22 +4,33 @@ use super::check_text;
 use crate::applying::Applying;
 use crate::command::MAX_NAME_BYTES;
 use crate::event::EventKind;
-use crate::holding::Checkout;
-use crate::id::{Handle, Seats, SessionId};
+use crate::holding::{Checkout, Keeper};
+use crate::id::{Handle, PoolId, Seats, SessionId};
 use crate::license::Version;
 use crate::outcome::{Denial, Outcome};
+use crate::pools::Pool;
 use crate::rules::{Ask, choose};
 use crate::state::State;
 
+/// What a session wants, in its own words.
+pub(super) struct Wanted<'a> {
+    pub(super) vendor: Option<&'a str>,
+    pub(super) feature: &'a str,
+    pub(super) version: &'a str,
+    pub(super) seats: Seats,
+}
+
 impl State {
-    pub(crate) fn check_out(
+    pub(super) fn check_out(
         &mut self,
         session: SessionId,
-        feature: &str,
-        version: &str,
-        seats: Seats,
+        wanted: &Wanted,
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
+        let Wanted { feature, version, seats, .. } = *wanted;
+        if let Some(vendor) = wanted.vendor {
+            check_text("vendor name", vendor)?;
+        }
         check_text("feature name", feature)?;
         check_text("version", version)?;
         if seats == Seats(0) {
@@ -29,28 +40,50 @@ impl State {
         }
         let bad_version = |_| Denial::BadVersion { version: version.to_owned() };
         let needed: Version = version.parse().map_err(bad_version)?;
-        if self.license.is_none() {
-            return Err(Denial::NoLicense);
-        }
-        let unknown = || Denial::UnknownFeature { feature: feature.to_owned() };
-        let ids = self.catalog.features.get(feature).ok_or_else(unknown)?;
-        let pools = ids.iter().filter_map(|id| Some((*id, self.pools.get(id)?)));
         let ask = Ask { feature, version: &needed, seats, at: self.clock };
-        let pool = choose(pools, &ask)?;
+        let pool = choose(self.candidates(wanted.vendor, feature)?, &ask)?;
 
+        // Who asks is there: the call was admitted.
+        let holder = self.sessions.get(&session).map(|session| session.holder.clone());
+        let holder = holder.ok_or(Denial::UnknownSession { session })?;
         let handle = Handle(applying.index.0);
         let licensed = self.pools.get(&pool).map(|pool| &pool.terms.version_text);
         let version = match licensed {
             Some(text) if **text == *version => text.clone(),
             _ => version.into(),
         };
-        let checkout = Checkout { session, pool, seats, version, since: applying.at };
+        let keeper = Keeper::Session(session);
+        let checkout = Checkout { holder, keeper, pool, seats, version, since: applying.at };
         applying.record(EventKind::Out(self.holding(handle, &checkout)));
         self.take(handle, checkout);
         Ok(Outcome::Granted { handle, seats })
     }
 
-    pub(crate) fn record_denied(
+    /// The pools of a feature in rank order, of one vendor or of all.
+    fn candidates(
+        &self,
+        vendor: Option<&str>,
+        feature: &str,
+    ) -> Result<impl Iterator<Item = (PoolId, &Pool)>, Denial> {
+        if self.vendors.is_empty() {
+            return Err(Denial::NoLicense);
+        }
+        if let Some(vendor) = vendor
+            && !self.vendors.contains_key(vendor)
+        {
+            return Err(Denial::UnknownVendor { vendor: vendor.to_owned() });
+        }
+        let asked =
+            self.vendors.iter().filter(move |(name, _)| vendor.is_none_or(|vendor| ***name == *vendor));
+        let lists = asked.filter_map(|(_, vendor)| vendor.catalog.features.get(feature));
+        let mut lists = lists.peekable();
+        if lists.peek().is_none() {
+            return Err(Denial::UnknownFeature { feature: feature.to_owned() });
+        }
+        Ok(lists.flatten().filter_map(|id| Some((*id, self.pools.get(id)?))))
+    }
+
+    pub(super) fn record_denied(
         &self,
         session: SessionId,
         feature: &str,
@@ -58,7 +91,7 @@ impl State {
         denial: &Denial,
         applying: &mut Applying,
     ) {
-        let asker = self.sessions.get(&session).map(|session| &session.identity);
+        let asker = self.sessions.get(&session).map(|session| &session.holder.identity);
         applying.record(EventKind::Denied {
             // What is longer was refused for its length; events are kept, so they do not keep the rest of it.
             feature: shortened(feature).to_owned(),

@@ -1,40 +1,97 @@
-//! Installing a license.
+//! Installing a vendor's license.
 
 use std::sync::Arc;
 
 use super::count;
 use crate::applying::Applying;
+use crate::command::Install;
+use crate::digest::Digest;
+use crate::encode::compiled;
 use crate::event::EventKind;
-use crate::license::License;
+use crate::license::Compiled;
 use crate::outcome::{Denial, Outcome};
-use crate::pools::layout::Layout;
-use crate::state::{InstalledLicense, State};
+use crate::pools::layout::{Layout, MAX_POOLS};
+use crate::staging::Staging;
+use crate::state::State;
+use crate::vendor::{InstalledLicense, Vendor};
 
 impl State {
     /// Installs a license. What is out stays out, also when the new license gives fewer seats.
-    pub(crate) fn install(&mut self, text: &str, applying: &mut Applying) -> Result<Outcome, Denial> {
-        if self.license.as_ref().is_some_and(|installed| *installed.text == *text) {
-            return Ok(Outcome::Installed { pools: count(self.catalog.order.len()) });
+    pub(crate) fn install(&mut self, install: &Install, applying: &mut Applying) -> Result<Outcome, Denial> {
+        let compiled = match install {
+            Install::Whole(compiled) => compiled.clone(),
+            Install::Staged { digest } => Arc::new(self.staged(digest)?),
+        };
+        let vendor = compiled.license().vendor_name();
+        let vendor: Arc<str> = vendor.ok_or_else(|| refused("it has no VENDOR line".to_owned()))?.into();
+        if let Some(known) = self.vendors.get(&vendor)
+            && known.installed.compiled == compiled
+        {
+            let pools = count(known.catalog.order.len());
+            self.staging = None;
+            return Ok(Outcome::Installed { pools });
         }
-        let parsed =
-            License::parse(text).map_err(|errors| Denial::BadLicense { problems: errors.to_string() })?;
-        if let Some(installed) = &self.license {
-            let (old, new) = (installed.parsed.triad_identity(), parsed.triad_identity());
-            if old != new {
-                let problems = format!("it is for other servers ({new}) than the installed license ({old})");
-                return Err(Denial::BadLicense { problems });
-            }
+        self.check_neighbours(&vendor, &compiled)?;
+        let (pools, catalog) = Layout::of(compiled.license()).replacing(&vendor, &self.pools);
+        if pools.len() > MAX_POOLS {
+            let problem = format!(
+                "it makes {} pools with what is served already, at most {MAX_POOLS} are kept: ask the \
+                                   publisher to combine lines",
+                pools.len()
+            );
+            return Err(refused(problem));
         }
-        let (pools, catalog) = Layout::of(&parsed).replacing(&self.pools);
         let made = count(catalog.order.len());
         self.pools = pools;
-        self.catalog = Arc::new(catalog);
-        self.license = Some(Arc::new(InstalledLicense {
-            text: text.into(),
-            parsed: Arc::new(parsed),
-            installed_at: applying.index,
-        }));
-        applying.record(EventKind::LicenseInstalled { pools: made });
+        let installed = Arc::new(InstalledLicense { compiled, installed_at: applying.index });
+        self.vendors.insert(vendor.clone(), Vendor { installed, catalog: Arc::new(catalog) });
+        self.staging = None;
+        applying.record(EventKind::LicenseInstalled { vendor: vendor.as_ref().to_owned(), pools: made });
         Ok(Outcome::Installed { pools: made })
     }
+
+    /// Keeps a part of a license until an install makes all of them valid.
+    pub(crate) fn stage(&mut self, digest: Digest, part: u32, bytes: &[u8]) -> Result<Outcome, Denial> {
+        let known = self.staging.as_deref().filter(|staging| part > 0 && staging.digest == digest);
+        let mut staging = match known {
+            Some(staging) => staging.clone(),
+            None if part == 0 => Staging::new(digest),
+            None => {
+                let what = format!("part {part} of a license that is not on its way: begin with part 0");
+                return Err(Denial::InvalidParameter { what });
+            }
+        };
+        staging.add(part, bytes, self.clock)?;
+        let parts = count(staging.parts.len());
+        self.staging = Some(Arc::new(staging));
+        Ok(Outcome::Staged { parts })
+    }
+
+    fn staged(&self, digest: &Digest) -> Result<Compiled, Denial> {
+        let staging = self.staging.as_deref().filter(|staging| staging.digest == *digest);
+        let bytes = staging.and_then(Staging::joined);
+        let bytes = bytes.ok_or_else(|| refused("its parts are not all here: send them again".to_owned()))?;
+        compiled::from_bytes(&bytes).map_err(|error| refused(error.to_string()))
+    }
+
+    /// All vendors are served by the same servers.
+    fn check_neighbours(&self, vendor: &Arc<str>, compiled: &Compiled) -> Result<(), Denial> {
+        let new = compiled.license().triad_identity();
+        for (name, known) in &self.vendors {
+            let old = known.installed.license().triad_identity();
+            if old != new {
+                return Err(refused(format!(
+                    "it is for other servers ({new}) than the installed license ({old})"
+                )));
+            }
+            if name != vendor {
+                return Err(refused(format!("it is for vendor `{vendor}`, and the servers serve `{name}`")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(problems: String) -> Denial {
+    Denial::BadLicense { problems }
 }

@@ -4,6 +4,8 @@
 mod call;
 mod check_in;
 mod check_out;
+mod due;
+mod editions;
 mod install;
 mod operate;
 mod remove;

@@ -1,10 +1,11 @@
 //! Opening, closing and expiring sessions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{check_text, count};
 use crate::applying::Applying;
-use crate::command::Identity;
+use crate::command::{Holder, Identity};
 use crate::event::{EventKind, Return};
 use crate::id::{Handle, LogIndex, SessionId, Token};
 use crate::outcome::{Denial, Outcome};
@@ -16,6 +17,7 @@ impl State {
         &mut self,
         token: Token,
         identity: &Identity,
+        address: Option<IpAddr>,
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
         if let Some(session) = self.tokens.get(&token).copied() {
@@ -30,8 +32,10 @@ impl State {
         check_text("user name", &identity.user)?;
         check_text("host name", &identity.host)?;
         check_text("display name", &identity.display)?;
+        check_text("project name", &identity.project)?;
         let session = SessionId(applying.index.0);
-        self.sessions.insert(session, Arc::new(Session::new(token, identity, applying.index)));
+        let holder = Holder { identity: identity.clone(), address };
+        self.sessions.insert(session, Arc::new(Session::new(token, holder, applying.index)));
         self.tokens.insert(token, session);
         applying.record(EventKind::SessionOpened(session));
         Ok(Outcome::SessionOpened { session })

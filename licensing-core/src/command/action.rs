@@ -9,6 +9,8 @@ use crate::id::{Handle, Role, Seats, Token};
 pub enum Action {
     /// Take seats of a feature.
     Checkout {
+        /// Whose feature; `None` asks all vendors, in the order of their names.
+        vendor: Option<String>,
         /// Feature name as in the license file.
         feature: String,
         /// Version needed; granted when it is not above the licensed version.

@@ -1,8 +1,10 @@
-//! Who asks, in their own words.
+//! Who asks, in their own words, and what the server knows of them besides.
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest user, host, display, feature or version text accepted, in bytes: what fits one status line.
+/// Longest user, host, display, project, feature or version name accepted, in bytes: what fits one status line.
 pub const MAX_NAME_BYTES: usize = 256;
 
 /// Who a client says it is; shown by status commands, matched by options.
@@ -16,4 +18,15 @@ pub struct Identity {
     pub display: String,
     /// Process id on that host.
     pub pid: u32,
+    /// The project the work is for (`LM_PROJECT`), empty when there is none.
+    pub project: String,
+}
+
+/// Who holds seats. Belongs to the checkout, which may outlive the session it was made in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Holder {
+    /// Who the client says it is.
+    pub identity: Identity,
+    /// Where its connection came from; `None` when the server cannot tell.
+    pub address: Option<IpAddr>,
 }

@@ -5,13 +5,23 @@
 
 mod action;
 mod identity;
+mod install;
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+use crate::edition::Edition;
 use crate::id::{LogIndex, RequestId, SessionId, Timestamp, Token};
 
 pub use action::{Action, Removal};
-pub use identity::{Identity, MAX_NAME_BYTES};
+pub use identity::{Holder, Identity, MAX_NAME_BYTES};
+pub use install::Install;
+
+/// Longest part of a license that is staged, in bytes: an entry that takes the disks and the network a few milliseconds,
+/// so that no checkout waits noticeably behind it.
+pub const MAX_PART_BYTES: usize = 256 << 10;
 
 /// A command with the master's time on it: one entry of the replicated log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,17 +35,16 @@ pub struct Proposal {
 /// Everything that can change the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Make this license file the one that is served. Proposed by the master when its file differs.
-    Install {
-        /// The whole text of the license file.
-        license: String,
-    },
+    /// Serve this license for its vendor. Proposed by the master when its files differ.
+    Install(Install),
     /// Start a session. Asking again with the same token gives the same session, so it is safe to resend.
     OpenSession {
         /// Secret of the session, chosen by the client.
         token: Token,
         /// Who the client says it is.
         identity: Identity,
+        /// Where its connection came from, as the server saw it.
+        address: Option<IpAddr>,
     },
     /// End a session and return all its seats.
     CloseSession {
@@ -55,6 +64,20 @@ pub enum Command {
     Call(Call),
     /// Time passes and nothing else happens.
     Tick,
+    /// Keep a part of a license that is too long for one entry, until an [`Install`] makes all of them valid.
+    Stage {
+        /// SHA-256 of all parts behind each other: which license this is a part of.
+        digest: Digest,
+        /// Which part, from 0. Part 0 begins anew, whatever was staged before.
+        part: u32,
+        /// The part, at most [`MAX_PART_BYTES`].
+        bytes: Vec<u8>,
+    },
+    /// Apply the rules of this edition from now on. Proposed by the master once all three servers know it.
+    RaiseEdition {
+        /// The edition.
+        to: Edition,
+    },
 }
 
 /// A numbered request of a session.

@@ -8,8 +8,9 @@ pub(super) fn handles_and_sessions_come_from_the_log(state: &State) -> Result<()
     let last = state.last_index;
     let in_log = |index: LogIndex| LogIndex(1) <= index && index <= last;
     for (handle, checkout) in &state.checkouts {
-        ensure(in_log(LogIndex(handle.0)) && checkout.session.0 < handle.0, || {
-            format!("checkout {handle} of session {} in a log of {last}", checkout.session)
+        let older = checkout.keeper.session().is_none_or(|session| session.0 < handle.0);
+        ensure(in_log(LogIndex(handle.0)) && older, || {
+            format!("checkout {handle}, kept by {:?}, in a log of {last}", checkout.keeper)
         })?;
     }
     for (session, known) in &state.sessions {
@@ -19,12 +20,11 @@ pub(super) fn handles_and_sessions_come_from_the_log(state: &State) -> Result<()
             format!("session {session} in a log of {last}")
         })?;
     }
-    match &state.license {
-        Some(license) => ensure(in_log(license.installed_at), || {
-            format!("license installed at {} in a log of {last}", license.installed_at)
-        }),
-        None => Ok(()),
+    for (vendor, known) in &state.vendors {
+        let installed_at = known.installed.installed_at;
+        ensure(in_log(installed_at), || format!("license of {vendor} of {installed_at} in a log of {last}"))?;
     }
+    Ok(())
 }
 
 pub(super) fn nothing_happened_after_the_clock(state: &State) -> Result<(), String> {

@@ -24,16 +24,19 @@ pub struct Violation {
 
 type Claim = fn(&State) -> Result<(), String>;
 
-const CLAIMS: [(&str, Claim); 13] = [
+const CLAIMS: [(&str, Claim); 16] = [
     (
         "every pool counts exactly the seats that are out",
         seats::every_pool_counts_exactly_the_seats_that_are_out,
     ),
     ("no pool gives more than licensed", seats::no_pool_gives_more_than_licensed),
     ("every licensed pool is listed once", pools::every_licensed_pool_is_listed_once),
+    ("every pool belongs to a vendor that is served", pools::every_pool_belongs_to_a_vendor_that_is_served),
+    ("all licenses are for the same servers", pools::all_licenses_are_for_the_same_servers),
+    ("what is on its way is within its limits", pools::what_is_on_its_way_is_within_its_limits),
     ("no pool outlives its license and its seats", pools::no_pool_outlives_its_license_and_its_seats),
     ("every checkout holds at least one seat", seats::every_checkout_holds_at_least_one_seat),
-    ("every checkout belongs to a living session", seats::every_checkout_belongs_to_a_living_session),
+    ("every session that keeps seats lives", seats::every_session_that_keeps_seats_lives),
     ("every held index is a checkout", seats::every_held_index_is_a_checkout),
     ("handles and sessions come from the log", log::handles_and_sessions_come_from_the_log),
     ("nothing happened after the clock", log::nothing_happened_after_the_clock),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ensure::ensure;
+use crate::holding::Keeper;
 use crate::id::PoolId;
 use crate::state::State;
 
@@ -42,20 +43,22 @@ pub(super) fn every_checkout_holds_at_least_one_seat(state: &State) -> Result<()
     empty.map_or(Ok(()), |(handle, _)| Err(format!("checkout {handle} holds none")))
 }
 
-pub(super) fn every_checkout_belongs_to_a_living_session(state: &State) -> Result<(), String> {
-    let orphan = state.checkouts.iter().find(|(_, checkout)| !state.sessions.contains_key(&checkout.session));
-    orphan.map_or(Ok(()), |(handle, checkout)| {
-        Err(format!("checkout {handle} belongs to session {}, which is not there", checkout.session))
+pub(super) fn every_session_that_keeps_seats_lives(state: &State) -> Result<(), String> {
+    let gone = state.checkouts.iter().find_map(|(handle, checkout)| {
+        let session = checkout.keeper.session()?;
+        (!state.sessions.contains_key(&session)).then_some((handle, session))
+    });
+    gone.map_or(Ok(()), |(handle, session)| {
+        Err(format!("checkout {handle} is kept by session {session}, which is not there"))
     })
 }
 
-/// Both ways: as many index entries as checkouts, and each names a checkout of its session.
+/// Both ways: as many index entries as checkouts that sessions keep, and each names a checkout of its session.
 pub(super) fn every_held_index_is_a_checkout(state: &State) -> Result<(), String> {
-    ensure(state.held.len() == state.checkouts.len(), || {
-        format!("{} are indexed, {} are out", state.held.len(), state.checkouts.len())
-    })?;
+    let kept = state.checkouts.values().filter(|checkout| checkout.keeper.session().is_some()).count();
+    ensure(state.held.len() == kept, || format!("{} are indexed, {kept} are kept", state.held.len()))?;
     let stray = state.held.iter().find(|(session, handle)| {
-        state.checkouts.get(handle).is_none_or(|checkout| checkout.session != *session)
+        state.checkouts.get(handle).is_none_or(|checkout| checkout.keeper != Keeper::Session(*session))
     });
     stray.map_or(Ok(()), |(session, handle)| Err(format!("session {session} does not hold {handle}")))
 }

@@ -48,6 +48,7 @@ impl Denial {
             Denial::UnknownHandle { .. } => (-22, -28, "Feature checkin failure detected at license server"),
             Denial::NotTheHolder { .. } => (-63, -9, "You are not a license administrator"),
             Denial::NothingToRemove { .. } => (-41, -1, "Feature was never checked out"),
+            Denial::UnknownVendor { .. } => (-97, -2, "The desired vendor daemon is down"),
         }
     }
 }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Handle, RequestId, Seats, SessionId};
 
-/// Why not. The variants stand in the order in which they are judged: the first that applies is the answer
-/// (precedence as in the FLEXnet options rules, where they overlap).
+/// Why not. The order of the variants is that of their numbers on disk and wire, which are for good: a new one goes to the
+/// end. Which of several reasons is the answer says [`Denial::rank`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Denial {
     /// No such session: it was closed, it expired, or it never was.
     UnknownSession {
@@ -115,6 +116,39 @@ pub enum Denial {
         /// What was looked for.
         what: String,
     },
+    /// No license of that vendor is served here.
+    UnknownVendor {
+        /// Who was asked for.
+        vendor: String,
+    },
+}
+
+impl Denial {
+    /// Its place among the reasons, from 0: of several that apply, the answer is the one with the lowest rank (precedence
+    /// as in the FLEXnet options rules, where they overlap). Ranks may change from version to version, numbers do not.
+    pub fn rank(&self) -> u32 {
+        match self {
+            Denial::UnknownSession { .. } => 0,
+            Denial::WrongToken { .. } => 1,
+            Denial::ForgottenRequest { .. } => 2,
+            Denial::TooManyUnanswered { .. } => 3,
+            Denial::TooManySessions { .. } => 4,
+            Denial::BadLicense { .. } => 5,
+            Denial::InvalidParameter { .. } => 6,
+            Denial::BadVersion { .. } => 7,
+            Denial::NoLicense => 8,
+            Denial::UnknownVendor { .. } => 9,
+            Denial::UnknownFeature { .. } => 10,
+            Denial::VersionNotLicensed { .. } => 11,
+            Denial::NotStarted { .. } => 12,
+            Denial::Expired { .. } => 13,
+            Denial::MoreThanLicensed { .. } => 14,
+            Denial::NoFreeSeats { .. } => 15,
+            Denial::UnknownHandle { .. } => 16,
+            Denial::NotTheHolder { .. } => 17,
+            Denial::NothingToRemove { .. } => 18,
+        }
+    }
 }
 
 impl fmt::Display for Denial {
@@ -159,6 +193,7 @@ impl fmt::Display for Denial {
                 write!(f, "handle {handle} belongs to another session: give its token")
             }
             Denial::NothingToRemove { what } => write!(f, "nothing to remove: {what}"),
+            Denial::UnknownVendor { vendor } => write!(f, "no license of vendor `{vendor}` is served here"),
         }
     }
 }

@@ -6,6 +6,7 @@ mod denial;
 
 use serde::{Deserialize, Serialize};
 
+use crate::edition::Edition;
 use crate::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp};
 
 pub use denial::Denial;
@@ -23,6 +24,7 @@ pub struct Answer {
 
 /// A decision of the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The license file is served from now on.
     Installed {
@@ -77,4 +79,14 @@ pub enum Outcome {
     Ticked,
     /// No, and why.
     Denied(Denial),
+    /// A part of a license is kept.
+    Staged {
+        /// How many parts there are now.
+        parts: u32,
+    },
+    /// The rules of the edition are applied.
+    EditionRaised {
+        /// The edition.
+        edition: Edition,
+    },
 }

@@ -13,6 +13,9 @@ use super::terms::{PoolLine, PoolTerms};
 use crate::id::{PoolId, Seats};
 use crate::license::{Count, Date, FeatureKind, License};
 
+/// Most pools of all vendors together: what a status may have to list, and three servers keep in memory.
+pub(crate) const MAX_POOLS: usize = 100_000;
+
 /// The pools of a license in file order, before they have ids.
 pub(crate) struct Layout {
     pools: Vec<(Rank, PoolTerms)>,
@@ -64,12 +67,20 @@ impl Layout {
         }))
     }
 
-    /// Puts this layout in place of the `old` pools. Those with an equal key keep their id and their seats; those
+    /// Puts this layout in place of a vendor's pools among the `old` ones. Those with an equal key keep their id and their seats; those
     /// that are gone stay without licensed seats while seats are out. New pools take the lowest numbers that are
     /// not taken.
-    pub(crate) fn replacing(self, old: &OrdMap<PoolId, Pool>) -> (OrdMap<PoolId, Pool>, Catalog) {
-        let mut by_key: BTreeMap<&PoolKey, (PoolId, &Pool)> =
-            old.iter().map(|(id, pool)| (&pool.terms.key, (*id, pool))).collect();
+    pub(crate) fn replacing(
+        self,
+        vendor: &str,
+        old: &OrdMap<PoolId, Pool>,
+    ) -> (OrdMap<PoolId, Pool>, Catalog) {
+        let is_own = |pool: &Pool| pool.terms.vendor == vendor;
+        let mut by_key: BTreeMap<&PoolKey, (PoolId, &Pool)> = old
+            .iter()
+            .filter(|(_, pool)| is_own(pool))
+            .map(|(id, pool)| (&pool.terms.key, (*id, pool)))
+            .collect();
         let mut free = (1..=u32::MAX).map(PoolId).filter(|id| !old.contains_key(id));
         let mut kept = Vec::with_capacity(self.pools.len());
         for (rank, terms) in self.pools {
@@ -86,6 +97,7 @@ impl Layout {
             by_key.into_values().filter_map(|(id, pool)| Some((id, retire(pool)?))).collect();
         let (mut pools, catalog) = finish(kept.into_iter());
         pools.extend(gone);
+        pools.extend(old.iter().filter(|(_, pool)| !is_own(pool)).map(|(id, pool)| (*id, pool.clone())));
         (pools, catalog)
     }
 }

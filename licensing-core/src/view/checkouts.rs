@@ -2,8 +2,8 @@
 
 use std::ops::Bound;
 
-use crate::command::Identity;
-use crate::holding::Checkout;
+use crate::command::{Holder, Identity};
+use crate::holding::{Checkout, Keeper};
 use crate::id::{Handle, PoolId, Seats, SessionId, Timestamp};
 use crate::state::State;
 
@@ -12,12 +12,14 @@ use crate::state::State;
 pub struct CheckoutView<'a> {
     /// Its name.
     pub handle: Handle,
-    /// The session that holds it.
-    pub session: SessionId,
-    /// Who that session says it is.
-    pub identity: &'a Identity,
+    /// What keeps it out.
+    pub keeper: Keeper,
+    /// Who holds it.
+    pub holder: &'a Holder,
     /// Which pool counts it.
     pub pool: PoolId,
+    /// Whose feature.
+    pub vendor: &'a str,
     /// The feature.
     pub feature: &'a str,
     /// The version of the pool that serves it, as the license writes it.
@@ -63,30 +65,25 @@ impl State {
         self.held.range(all).map(|(_, handle)| *handle).collect()
     }
 
-    /// Checkouts of a feature by sessions of the given identity, in handle order. Walks all sessions: `lmremove` is
-    /// rare, and an index by identity would cost every session memory.
+    /// Checkouts of a feature by holders of the given identity, in handle order. Walks all checkouts: `lmremove` is rare,
+    /// and an index by identity would cost every checkout memory.
     pub(crate) fn held_by(&self, feature: &str, is_holder: impl Fn(&Identity) -> bool) -> Vec<Handle> {
-        let holders = self.sessions.iter().filter(|(_, session)| is_holder(&session.identity));
-        let handles = holders.flat_map(|(session, _)| self.handles_of(*session));
-        let mut found: Vec<Handle> =
-            handles.filter(|handle| self.feature_of(handle) == Some(feature)).collect();
-        found.sort();
-        found
+        let theirs = self.checkouts.iter().filter(|(_, checkout)| is_holder(&checkout.holder.identity));
+        let of_feature = theirs.filter(|(_, checkout)| {
+            self.pools.get(&checkout.pool).is_some_and(|pool| pool.terms.key.feature == feature)
+        });
+        of_feature.map(|(handle, _)| *handle).collect()
     }
 
-    fn feature_of(&self, handle: &Handle) -> Option<&str> {
-        let pool = self.pools.get(&self.checkouts.get(handle)?.pool)?;
-        Some(&pool.terms.key.feature)
-    }
-
-    // Always a view: the checked invariants say that session and pool of a checkout exist.
+    // Always a view: the checked invariants say that the pool of a checkout exists.
     fn checkout_view<'a>(&'a self, handle: Handle, checkout: &'a Checkout) -> Option<CheckoutView<'a>> {
         let terms = &self.pools.get(&checkout.pool)?.terms;
         Some(CheckoutView {
             handle,
-            session: checkout.session,
-            identity: &self.sessions.get(&checkout.session)?.identity,
+            keeper: checkout.keeper,
+            holder: &checkout.holder,
             pool: checkout.pool,
+            vendor: &terms.vendor,
             feature: &terms.key.feature,
             licensed_version: &terms.version_text,
             version: &checkout.version,

@@ -1,8 +1,9 @@
-//! The license that is served, and its pools.
+//! The licenses that are served, and their pools.
 
 use crate::id::{PoolId, Seats, Timestamp};
 use crate::pools::{Pool, narrow};
-use crate::state::{InstalledLicense, State};
+use crate::state::State;
+use crate::vendor::InstalledLicense;
 
 /// One pool, at the state's time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,23 +28,40 @@ pub struct PoolView<'a> {
 }
 
 impl State {
-    /// The license that is served; `None` until the first `Install`.
-    pub fn license(&self) -> Option<&InstalledLicense> {
-        self.license.as_deref()
+    /// The license that is served for a vendor; `None` when there is none.
+    pub fn license(&self, vendor: &str) -> Option<&InstalledLicense> {
+        self.vendors.get(vendor).map(|vendor| vendor.installed.as_ref())
     }
 
-    /// All pools in license file order, then those that are gone from the license but still have seats out.
+    /// The licenses that are served, by the names of their vendors.
+    pub fn licenses(&self) -> impl Iterator<Item = (&str, &InstalledLicense)> {
+        self.vendors.iter().map(|(name, vendor)| (name.as_ref(), vendor.installed.as_ref()))
+    }
+
+    /// Whether any license is served.
+    pub fn is_licensed(&self) -> bool {
+        !self.vendors.is_empty()
+    }
+
+    /// All pools, by the names of their vendors and in license file order, then those that are gone from their license
+    /// but still have seats out.
     pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
-        let listed = self.catalog.order.iter().filter_map(|id| Some((*id, self.pools.get(id)?)));
+        let orders = self.vendors.values().flat_map(|vendor| &vendor.catalog.order);
+        let listed = orders.filter_map(|id| Some((*id, self.pools.get(id)?)));
         let retired =
             self.pools.iter().filter(|(_, pool)| pool.terms.is_retired()).map(|(id, pool)| (*id, pool));
         listed.chain(retired).map(|(id, pool)| self.pool_view(id, pool))
     }
 
+    /// One pool; `None` when there is none with this id now.
+    pub fn pool(&self, id: PoolId) -> Option<PoolView<'_>> {
+        self.pools.get(&id).map(|pool| self.pool_view(id, pool))
+    }
+
     /// The next moment at which a license line starts or expires: the master proposes a `Tick` then, so that the
     /// state's clock reaches it without traffic. `None` when nothing is ahead.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.catalog.next_deadline(self.clock)
+        self.vendors.values().filter_map(|vendor| vendor.catalog.next_deadline(self.clock)).min()
     }
 
     fn pool_view<'a>(&self, id: PoolId, pool: &'a Pool) -> PoolView<'a> {

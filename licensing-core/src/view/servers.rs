@@ -1,9 +1,15 @@
 //! Where the state stands, and what operators decided about servers.
 
+use crate::edition::Edition;
 use crate::id::{LogIndex, Role, Timestamp};
 use crate::state::State;
 
 impl State {
+    /// The edition of the rules that is applied.
+    pub fn edition(&self) -> Edition {
+        self.edition
+    }
+
     /// The latest time seen in a proposal: the time on which expiry is judged.
     pub fn clock(&self) -> Timestamp {
         self.clock

@@ -1,6 +1,6 @@
 //! Who is connected, and what became of their requests.
 
-use crate::command::Identity;
+use crate::command::{Holder, Identity};
 use crate::id::{LogIndex, RequestId, SessionId, Token};
 use crate::outcome::Answer;
 use crate::state::State;
@@ -29,9 +29,14 @@ impl State {
         self.sessions.len()
     }
 
+    /// Who speaks in a session; `None` when it is not living.
+    pub fn holder(&self, session: SessionId) -> Option<&Holder> {
+        self.sessions.get(&session).map(|session| session.holder.as_ref())
+    }
+
     /// Who a session says it is; `None` when it is not living.
     pub fn identity(&self, session: SessionId) -> Option<&Identity> {
-        self.sessions.get(&session).map(|session| session.identity.as_ref())
+        self.sessions.get(&session).map(|session| &session.holder.identity)
     }
 
     /// The last entry in which a session showed life; `None` when it is not living.

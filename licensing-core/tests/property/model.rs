@@ -72,6 +72,10 @@ impl Spec {
         text
     }
 
+    pub(crate) fn install(&self) -> Install {
+        Compiled::from_text("acme.lic", &self.text()).unwrap().into()
+    }
+
     /// The lines that are used: of counted FEATURE lines only the first of a name.
     fn used(&self) -> Vec<&Line> {
         let mut used: Vec<&Line> = Vec::new();
@@ -160,8 +164,8 @@ impl Model {
             return self.call(index, call);
         }
         let outcome = match &proposal.command {
-            Command::Install { license } => self.install(license),
-            Command::OpenSession { token, identity } => self.open(index, *token, identity),
+            Command::Install(install) => self.install(install),
+            Command::OpenSession { token, identity, .. } => self.open(index, *token, identity),
             Command::CloseSession { session, token } => match self.speaks(*session, *token) {
                 Some(denial) => Outcome::Denied(denial),
                 None => Outcome::SessionClosed { returned: self.end(*session) },
@@ -177,6 +181,7 @@ impl Model {
                 Outcome::Expired { sessions: ended }
             }
             Command::Call(_) | Command::Tick => Outcome::Ticked,
+            Command::Stage { .. } | Command::RaiseEdition { .. } => panic!("no step asks for this"),
         };
         self.answer(index, outcome)
     }
@@ -185,9 +190,10 @@ impl Model {
         Answer { index, at: Timestamp(self.clock), outcome }
     }
 
-    fn install(&mut self, text: &str) -> Outcome {
-        let spec = self.known.iter().find(|spec| spec.text() == text).cloned();
+    fn install(&mut self, install: &Install) -> Outcome {
         let denied = Outcome::Denied(Denial::BadLicense { problems: some_text() });
+        let Install::Whole(compiled) = install else { return denied };
+        let spec = self.known.iter().find(|spec| spec.text() == compiled.text()).cloned();
         let Some(spec) = spec else { return denied };
         if self.license.as_ref().is_some_and(|old| old.host_id != spec.host_id) {
             return denied;
@@ -270,14 +276,16 @@ impl Model {
 
     fn act(&mut self, index: LogIndex, session: SessionId, action: &Action) -> Outcome {
         match action {
-            Action::Checkout { feature, version, seats } => match self.choose(feature, version, seats.0) {
-                Err(denial) => Outcome::Denied(denial),
-                Ok(key) => {
-                    let (handle, version) = (Handle(index.0), version.clone());
-                    self.checkouts.push(Checkout { handle, session, key, seats: seats.0, version });
-                    Outcome::Granted { handle, seats: *seats }
+            Action::Checkout { feature, version, seats, .. } => {
+                match self.choose(feature, version, seats.0) {
+                    Err(denial) => Outcome::Denied(denial),
+                    Ok(key) => {
+                        let (handle, version) = (Handle(index.0), version.clone());
+                        self.checkouts.push(Checkout { handle, session, key, seats: seats.0, version });
+                        Outcome::Granted { handle, seats: *seats }
+                    }
                 }
-            },
+            }
             Action::Checkin { handle, owner } => {
                 let holder = self.checkouts.iter().find(|one| one.handle == *handle).map(|one| one.session);
                 let Some(holder) = holder else {

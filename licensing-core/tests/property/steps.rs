@@ -170,7 +170,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
 /// Six actors, two of whom say they are the same.
 pub(crate) fn identity(who: u8) -> Identity {
     let name = ["ada", "ada", "bob", "cyd", "dan", "eve"].get(usize::from(who)).copied().unwrap_or("nobody");
-    Identity { user: name.to_owned(), host: "desk".to_owned(), display: ":0".to_owned(), pid: u32::from(who) }
+    let (host, display) = ("desk".to_owned(), ":0".to_owned());
+    Identity { user: name.to_owned(), host, display, pid: u32::from(who), project: String::new() }
 }
 
 /// Any proposal at all, sensible or not, with numbers at their ends.
@@ -189,16 +190,14 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
             let text = spec.text();
             text.get(..cut.index(text.len())).unwrap_or_default().to_owned()
         }),
-        1 => ".{0,200}",
-    ];
+    ]
+    .prop_map(|text| Compiled::from_text("acme.lic", &text))
+    .prop_filter_map("is a license", |compiled| Some(Install::from(compiled.ok()?)));
     let token = || prop_oneof![4 => Just(Token([1; 16])), 1 => any::<[u8; 16]>().prop_map(Token)];
     let session = move || number().prop_map(SessionId);
-    let identity = (text(), text(), text(), any::<u32>()).prop_map(|(user, host, display, pid)| Identity {
-        user,
-        host,
-        display,
-        pid,
-    });
+    let identity = (text(), text(), text(), any::<u32>(), text())
+        .prop_map(|(user, host, display, pid, project)| Identity { user, host, display, pid, project });
+    let digest = || prop_oneof![4 => Just(Digest([1; 32])), 1 => any::<[u8; 32]>().prop_map(Digest)];
     let seats = prop_oneof![0..4u32, Just(u32::MAX), any::<u32>()].prop_map(Seats);
     let handle = move || number().prop_map(Handle);
     let role = || select(&Role::ALL[..]);
@@ -212,8 +211,8 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         }),
     ];
     let action = prop_oneof![
-        4 => (text(), text(), seats)
-            .prop_map(|(feature, version, seats)| Action::Checkout { feature, version, seats }),
+        4 => (proptest::option::weighted(0.1, text()), text(), text(), seats)
+            .prop_map(|(vendor, feature, version, seats)| Action::Checkout { vendor, feature, version, seats }),
         2 => (handle(), proptest::option::of(token()))
             .prop_map(|(handle, owner)| Action::Checkin { handle, owner }),
         1 => removal.prop_map(Action::Remove),
@@ -227,8 +226,14 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         },
     );
     let command = prop_oneof![
-        1 => license.prop_map(|license| Command::Install { license }),
-        1 => (token(), identity).prop_map(|(token, identity)| Command::OpenSession { token, identity }),
+        1 => license.prop_map(|license| Command::Install(license)),
+        1 => (token(), identity).prop_map(|(token, identity)| {
+            Command::OpenSession { token, identity, address: None }
+        }),
+        1 => (digest(), 0..3u32, vec(any::<u8>(), 0..20))
+            .prop_map(|(digest, part, bytes)| Command::Stage { digest, part, bytes }),
+        1 => digest().prop_map(|digest| Command::Install(Install::Staged { digest })),
+        1 => number().prop_map(|to| Command::RaiseEdition { to: Edition(to as u32) }),
         1 => (session(), token()).prop_map(|(session, token)| Command::CloseSession { session, token }),
         1 => (vec(session(), 0..5), number()).prop_map(|(sessions, judged_at)| {
             Command::Expire { sessions, judged_at: LogIndex(judged_at) }

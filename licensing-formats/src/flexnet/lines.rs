@@ -14,9 +14,9 @@ use crate::text::findings::{Findings, shown};
 use crate::text::lexer::{LogicalLine, Word};
 use crate::text::position::Position;
 
-/// Most FEATURE and INCREMENT lines accepted. Sites with everything a large publisher sells have some
-/// thousand; the number bounds the pools that every server keeps in memory and every status lists.
-pub const MAX_FEATURE_LINES: usize = 10_000;
+/// Most FEATURE and INCREMENT lines accepted. Sites with everything a large publisher sells have some ten thousand; the
+/// number bounds what reading a file and serving it may cost.
+pub const MAX_FEATURE_LINES: usize = 200_000;
 
 /// The lines understood so far. The `_at` lists also count lines that were found wrong.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ pub(crate) struct Lines {
     pub(crate) use_server: bool,
     pub(crate) features: Vec<Feature>,
     pub(crate) feature_count: usize,
+    /// The first FEATURE or INCREMENT line beyond [`MAX_FEATURE_LINES`].
+    pub(crate) beyond: Option<Position>,
 }
 
 impl Lines {
@@ -100,8 +102,7 @@ impl Lines {
 
     fn read_feature(&mut self, kind: FeatureKind, first: &Word, words: &[Word], findings: &mut Findings) {
         if self.feature_count > MAX_FEATURE_LINES {
-            let problem = format!("the file has more than {MAX_FEATURE_LINES} FEATURE and INCREMENT lines");
-            findings.error(first.at, problem, "ask the publisher to combine lines, or split the file");
+            self.beyond = Some(first.at);
             return;
         }
         self.features.extend(feature::parse(kind, first, words, findings));

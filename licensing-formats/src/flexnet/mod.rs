@@ -18,9 +18,9 @@ use crate::text::position::Position;
 use lines::Lines;
 pub use lines::MAX_FEATURE_LINES;
 
-/// Longest text accepted, in bytes. The largest files publishers issue are some hundred kilobytes; a file
-/// beyond this is not a license, and its text has to travel between servers in one message.
-pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+/// Longest text accepted, in bytes. The largest files publishers issue, every line with a public-key signature, are a few
+/// megabytes; three servers keep the text and what it says in memory.
+pub const MAX_FILE_BYTES: usize = 16 << 20;
 
 impl License {
     /// Parses a FlexNet-flavoured license file (byte-order mark, CRLF and continuation lines included).
@@ -37,8 +37,9 @@ impl License {
 fn parse(text: &str) -> Result<License, LicenseErrors> {
     if text.len() > MAX_FILE_BYTES {
         let at = Position { line: 1, column: 1 };
-        let problem = format!("the file has {} bytes, more than {MAX_FILE_BYTES}", text.len());
-        return Err(LicenseErrors(vec![at.error(problem, "give a license file, or split it by vendor")]));
+        let problem = format!("the file has {} bytes, at most {MAX_FILE_BYTES} are read", text.len());
+        let help = "remove comments and lines that have expired, and give each vendor a file of its own";
+        return Err(LicenseErrors(vec![at.error(problem, help)]));
     }
     let mut lines = Lines::default();
     let mut findings = Findings::default();
@@ -48,10 +49,18 @@ fn parse(text: &str) -> Result<License, LicenseErrors> {
             Ok(line) => lines.read(&line, &mut findings),
             Err(error) => findings.errors.push(error),
         }
-        if findings.is_full() || lines.feature_count > MAX_FEATURE_LINES {
+        if findings.is_full() || lines.beyond.is_some() {
             read_to_the_end = false;
             break;
         }
+    }
+    if let Some(at) = lines.beyond {
+        let problem = format!(
+            "the file has {} FEATURE and INCREMENT lines, at most {MAX_FEATURE_LINES} are served",
+            feature_lines(text)
+        );
+        let help = "remove lines that have expired, or ask the publisher for fewer lines of more seats";
+        findings.errors.push(at.error(problem, help));
     }
     if read_to_the_end {
         // In a report of its own, for its errors may belong before those that the first holds.
@@ -75,4 +84,13 @@ fn parse(text: &str) -> Result<License, LicenseErrors> {
         features: lines.features.into_iter().map(|feature| feature.line).collect(),
         warnings: findings.warnings,
     })
+}
+
+/// How many lines begin with FEATURE or INCREMENT, for a message.
+fn feature_lines(text: &str) -> usize {
+    let is_feature = |line: &&str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        word.eq_ignore_ascii_case("FEATURE") || word.eq_ignore_ascii_case("INCREMENT")
+    };
+    text.lines().filter(is_feature).count()
 }

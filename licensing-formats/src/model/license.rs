@@ -37,11 +37,13 @@ impl License {
         self.servers.first().and_then(|server| server.heartbeat_interval)
     }
 
+    /// Whose features these are; `None` when the file has neither a VENDOR line nor features.
+    pub fn vendor_name(&self) -> Option<&str> {
+        self.vendor.as_ref().map(|vendor| vendor.name.as_str())
+    }
+
     /// What this file says about which triad it belongs to.
     pub fn triad_identity(&self) -> TriadIdentity {
-        TriadIdentity {
-            vendor: self.vendor.as_ref().map(|vendor| vendor.name.clone()),
-            host_ids: self.servers.iter().map(|server| server.host_id.normalised()).collect(),
-        }
+        TriadIdentity { host_ids: self.servers.iter().map(|server| server.host_id.normalised()).collect() }
     }
 }

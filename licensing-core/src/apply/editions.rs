@@ -1,0 +1,24 @@
+//! Waking up the rules of a newer edition.
+
+use crate::applying::Applying;
+use crate::edition::Edition;
+use crate::event::EventKind;
+use crate::outcome::{Denial, Outcome};
+use crate::state::State;
+
+impl State {
+    /// Raises the edition; asking for one that is reached already changes nothing.
+    pub(crate) fn raise_edition(&mut self, to: Edition, applying: &mut Applying) -> Result<Outcome, Denial> {
+        // Whoever carries entries here has asked `can_apply` and stopped.
+        if to > self.known {
+            let what =
+                format!("edition {to} is not known here, the newest is {}: upgrade this server", self.known);
+            return Err(Denial::InvalidParameter { what });
+        }
+        if to > self.edition {
+            self.edition = to;
+            applying.record(EventKind::EditionRaised { edition: to });
+        }
+        Ok(Outcome::EditionRaised { edition: self.edition })
+    }
+}

@@ -1,0 +1,174 @@
+//! The numbers of everything that goes to disk or over a wire. They are for good: a line here is added, never changed.
+//!
+//! A number is the place of a variant in its enum, and the first byte of what is written for it. Precedence of denials is
+//! another matter: `Denial::rank`.
+
+use std::collections::BTreeSet;
+
+use licensing_core::codec::to_bytes;
+use licensing_core::*;
+use serde::Serialize;
+
+/// The number of each value as it is written, with the name by which it is printed.
+fn written<T: Serialize + std::fmt::Debug>(values: &[T]) -> String {
+    let line = |value: &T| {
+        let name = format!("{value:?}");
+        let name = name.split([' ', '(', '{']).next().unwrap_or_default().to_owned();
+        format!("{} {name}", to_bytes(value)[0])
+    };
+    values.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+fn identity() -> Identity {
+    let text = String::new;
+    Identity { user: text(), host: text(), display: text(), pid: 0, project: text() }
+}
+
+fn holding() -> Holding {
+    let text = String::new;
+    let (vendor, feature, user, host) = (text(), text(), text(), text());
+    Holding { handle: Handle(0), vendor, feature, seats: Seats(0), user, host }
+}
+
+fn denials() -> Vec<Denial> {
+    let text = String::new;
+    let (session, handle, seats) = (SessionId(0), Handle(0), Seats(0));
+    let feature = text;
+    vec![
+        Denial::UnknownSession { session },
+        Denial::WrongToken { session },
+        Denial::ForgottenRequest { request: RequestId(0) },
+        Denial::TooManyUnanswered { limit: 0 },
+        Denial::TooManySessions { limit: 0 },
+        Denial::BadLicense { problems: text() },
+        Denial::InvalidParameter { what: text() },
+        Denial::BadVersion { version: text() },
+        Denial::NoLicense,
+        Denial::UnknownFeature { feature: feature() },
+        Denial::VersionNotLicensed { feature: feature(), requested: text(), licensed: text() },
+        Denial::NotStarted { feature: feature(), starts: text() },
+        Denial::Expired { feature: feature(), expired: text() },
+        Denial::MoreThanLicensed { feature: feature(), requested: seats, licensed: seats },
+        Denial::NoFreeSeats { feature: feature(), requested: seats, in_use: seats, licensed: seats },
+        Denial::UnknownHandle { handle },
+        Denial::NotTheHolder { handle },
+        Denial::NothingToRemove { what: text() },
+        Denial::UnknownVendor { vendor: text() },
+    ]
+}
+
+#[test]
+fn denials_keep_their_numbers() {
+    assert_eq!(
+        written(&denials()),
+        "0 UnknownSession, 1 WrongToken, 2 ForgottenRequest, 3 TooManyUnanswered, 4 TooManySessions, 5 BadLicense, \
+         6 InvalidParameter, 7 BadVersion, 8 NoLicense, 9 UnknownFeature, 10 VersionNotLicensed, 11 NotStarted, \
+         12 Expired, 13 MoreThanLicensed, 14 NoFreeSeats, 15 UnknownHandle, 16 NotTheHolder, 17 NothingToRemove, \
+         18 UnknownVendor"
+    );
+}
+
+#[test]
+fn no_two_denials_have_the_same_rank_and_none_is_left_out() {
+    let ranks: BTreeSet<u32> = denials().iter().map(Denial::rank).collect();
+    assert_eq!(ranks, (0..denials().len() as u32).collect());
+}
+
+#[test]
+fn outcomes_keep_their_numbers() {
+    let (handle, role) = (Handle(0), Role::Primary);
+    let outcomes = [
+        Outcome::Installed { pools: 0 },
+        Outcome::SessionOpened { session: SessionId(0) },
+        Outcome::SessionClosed { returned: Vec::new() },
+        Outcome::Expired { sessions: Vec::new() },
+        Outcome::Granted { handle, seats: Seats(0) },
+        Outcome::Returned { handle },
+        Outcome::Removed { handles: Vec::new() },
+        Outcome::Maintained { role, on: false },
+        Outcome::Preferred { role: None },
+        Outcome::Ticked,
+        Outcome::Denied(Denial::NoLicense),
+        Outcome::Staged { parts: 0 },
+        Outcome::EditionRaised { edition: Edition(0) },
+    ];
+    assert_eq!(
+        written(&outcomes),
+        "0 Installed, 1 SessionOpened, 2 SessionClosed, 3 Expired, 4 Granted, 5 Returned, 6 Removed, 7 Maintained, \
+         8 Preferred, 9 Ticked, 10 Denied, 11 Staged, 12 EditionRaised"
+    );
+}
+
+#[test]
+fn commands_and_actions_keep_their_numbers() {
+    let (session, token, digest) = (SessionId(0), Token([0; 16]), Digest([0; 32]));
+    let action = Action::PreferMaster { role: None };
+    let call = Call { session, token, request: RequestId(0), acknowledged: RequestId(0), action };
+    let install = Install::Staged { digest };
+    let commands = [
+        Command::Install(install),
+        Command::OpenSession { token, identity: identity(), address: None },
+        Command::CloseSession { session, token },
+        Command::Expire { sessions: Vec::new(), judged_at: LogIndex(0) },
+        Command::Call(call),
+        Command::Tick,
+        Command::Stage { digest, part: 0, bytes: Vec::new() },
+        Command::RaiseEdition { to: Edition(0) },
+    ];
+    assert_eq!(
+        written(&commands),
+        "0 Install, 1 OpenSession, 2 CloseSession, 3 Expire, 4 Call, 5 Tick, 6 Stage, 7 RaiseEdition"
+    );
+    let (text, handle, role) = (String::new, Handle(0), Role::Primary);
+    let actions = [
+        Action::Checkout { vendor: None, feature: text(), version: text(), seats: Seats(0) },
+        Action::Checkin { handle, owner: None },
+        Action::Remove(Removal::Handle(handle)),
+        Action::Maintain { role, on: false },
+        Action::PreferMaster { role: None },
+    ];
+    assert_eq!(written(&actions), "0 Checkout, 1 Checkin, 2 Remove, 3 Maintain, 4 PreferMaster");
+    let holder = Removal::Holder { feature: text(), user: text(), host: text(), display: text() };
+    assert_eq!(written(&[Removal::Handle(handle), holder]), "0 Handle, 1 Holder");
+    let whole = Compiled::from_text("acme.lic", "SERVER alpha ANY\nVENDOR acme\n").unwrap();
+    assert_eq!(written(&[Install::from(whole), Install::Staged { digest }]), "0 Whole, 1 Staged");
+}
+
+#[test]
+fn events_keep_their_numbers() {
+    let (session, role) = (SessionId(0), Role::Primary);
+    let text = String::new;
+    let denial = Denial::NoLicense;
+    let events = [
+        EventKind::Out(holding()),
+        EventKind::In { holding: holding(), why: Return::Checkin },
+        EventKind::Denied { feature: text(), seats: Seats(0), user: text(), host: text(), denial },
+        EventKind::SessionOpened(session),
+        EventKind::SessionEnded { session, expired: false },
+        EventKind::LicenseInstalled { vendor: text(), pools: 0 },
+        EventKind::Maintenance { role, on: false },
+        EventKind::Preference(None),
+        EventKind::EditionRaised { edition: Edition(0) },
+    ];
+    assert_eq!(
+        written(&events),
+        "0 Out, 1 In, 2 Denied, 3 SessionOpened, 4 SessionEnded, 5 LicenseInstalled, 6 Maintenance, 7 Preference, \
+         8 EditionRaised"
+    );
+    let returns = [Return::Checkin, Return::SessionClosed, Return::SessionExpired, Return::Removed];
+    assert_eq!(written(&returns), "0 Checkin, 1 SessionClosed, 2 SessionExpired, 3 Removed");
+}
+
+#[test]
+fn roles_keepers_and_words_of_a_license_keep_their_numbers() {
+    assert_eq!(written(&Role::ALL), "0 Primary, 1 Secondary, 2 Tertiary");
+    let until = Timestamp(0);
+    let keepers = [Keeper::Session(SessionId(0)), Keeper::Linger { until }, Keeper::Borrow { until }];
+    assert_eq!(written(&keepers), "0 Session, 1 Linger, 2 Borrow");
+    let kinds = [license::FeatureKind::Feature, license::FeatureKind::Increment];
+    assert_eq!(written(&kinds), "0 Feature, 1 Increment");
+    let counts = [license::Count::Uncounted, license::Count::Counted(1)];
+    assert_eq!(written(&counts), "0 Uncounted, 1 Counted");
+    let day = license::Date::new(2026, 1, 1).unwrap();
+    assert_eq!(written(&[license::Expiry::On(day), license::Expiry::Permanent]), "0 On, 1 Permanent");
+}

@@ -21,7 +21,7 @@ use licensing_core::command::Proposal;
 use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_raft::NodeConfig;
-use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
+use licensing_raft::testing::store::{Cargo, LogEntry, Place, RealStore};
 use support::log_thread::{Engine, LogThread};
 use support::plain_file::PlainFile;
 use support::site::checkout_proposal;

@@ -101,6 +101,7 @@ pub mod vendor;
 pub mod codec;
 pub mod encode;
 pub mod invariants;
+pub mod snapshot;
 pub mod view;
 
 // Who serves.
@@ -118,7 +119,7 @@ pub use holding::Keeper;
 pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
 pub use invariants::Violation;
 pub use license::{Compiled, License};
-pub use mastership::{MastershipView, Standing, desired_master};
+pub use mastership::{Candidate, MastershipView, desired_master};
 pub use outcome::{Answer, Denial, Outcome};
 pub use state::{Applied, State, apply};
 pub use vendor::InstalledLicense;

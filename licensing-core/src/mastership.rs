@@ -15,12 +15,12 @@ pub struct MastershipView {
     /// Who is master now; the tertiary here means that it leads as caretaker, and nobody serves.
     pub current: Option<Role>,
     /// What is known of the primary and of the secondary, by [`Role::place`]. The tertiary is never eligible.
-    pub standings: [Standing; 2],
+    pub candidates: [Candidate; 2],
 }
 
 /// What is known of one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct Candidate {
     /// It was heard from within two heartbeats (the deciding server itself always was).
     pub reachable: bool,
     /// Its log is close enough to the tip that a handover takes milliseconds.
@@ -31,7 +31,7 @@ pub struct Standing {
     pub in_maintenance: bool,
 }
 
-impl Standing {
+impl Candidate {
     /// Whether it can be master now.
     pub fn is_eligible(&self) -> bool {
         self.reachable && self.caught_up && self.stable && !self.in_maintenance
@@ -47,8 +47,8 @@ impl Standing {
 /// 4. the primary, else the secondary, if eligible.
 pub fn desired_master(view: &MastershipView) -> Option<Role> {
     let eligible = |role: Role| match role {
-        Role::Primary => view.standings[0].is_eligible(),
-        Role::Secondary => view.standings[1].is_eligible(),
+        Role::Primary => view.candidates[0].is_eligible(),
+        Role::Secondary => view.candidates[1].is_eligible(),
         Role::Tertiary => false,
     };
     let pinned = view.primary_is_master.then_some(Role::Primary);
@@ -62,8 +62,8 @@ pub fn desired_master(view: &MastershipView) -> Option<Role> {
 mod tests {
     use super::*;
 
-    /// One line of the table: pinned?, operator's choice, current master, standing of primary and secondary, answer.
-    /// Roles by their first letter, `-` for none; standings: `e` eligible, or the one thing that is wrong:
+    /// One line of the table: pinned?, operator's choice, current master, candidate of primary and secondary, answer.
+    /// Roles by their first letter, `-` for none; candidates: `e` eligible, or the one thing that is wrong:
     /// `r` not reachable, `l` lagging, `u` unstable, `m` in maintenance.
     fn check(line: &str) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -74,7 +74,7 @@ mod tests {
             "-" => None,
             other => panic!("unknown role {other} in `{line}`"),
         };
-        let standing = |word: &str| Standing {
+        let candidate = |word: &str| Candidate {
             reachable: word != "r",
             caught_up: word != "l",
             stable: word != "u",
@@ -84,7 +84,7 @@ mod tests {
             primary_is_master: words[0] == "pinned",
             preferred: role(words[1]),
             current: role(words[2]),
-            standings: [standing(words[3]), standing(words[4])],
+            candidates: [candidate(words[3]), candidate(words[4])],
         };
         assert_eq!(desired_master(&view), role(words[6]), "{line}");
     }

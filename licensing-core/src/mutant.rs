@@ -11,8 +11,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::state::State;
-
 macro_rules! mutants {
     ($($(#[doc = $bug:literal])+ $variant:ident = $number:literal $name:literal,)+) => {
         /// One planted bug.
@@ -179,39 +177,6 @@ mod choice {
     /// Whether the product is to have this bug now.
     pub fn planted(mutant: Mutant) -> bool {
         PLANTED.load(Ordering::Relaxed) == mutant.number()
-    }
-}
-
-/// The state after a snapshot was installed over `old`: the snapshot, unless a mutant says otherwise.
-pub fn after_install(mut snapshot: State, old: &State) -> State {
-    if planted(Mutant::InstallKeepsAnswers) {
-        snapshot.keep_answers_of(old);
-    }
-    if planted(Mutant::InstallMerges) {
-        snapshot.add_checkouts_of(old);
-    }
-    snapshot
-}
-
-impl State {
-    fn keep_answers_of(&mut self, old: &State) {
-        for (id, before) in &old.sessions {
-            if let Some(session) = self.sessions.get_mut(id) {
-                let session = std::sync::Arc::make_mut(session);
-                session.forgotten = before.forgotten;
-                session.answers = before.answers.clone();
-            }
-        }
-    }
-
-    /// With all counts right, so that it is no contradiction in itself.
-    fn add_checkouts_of(&mut self, old: &State) {
-        for (handle, checkout) in &old.checkouts {
-            let lives = checkout.keeper.session().is_some_and(|session| self.sessions.contains_key(&session));
-            if lives && !self.checkouts.contains_key(handle) {
-                self.take(*handle, checkout.clone());
-            }
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
-use licensing_core::license::License;
+use licensing_core::license::{Compiled, License};
 use licensing_core::outcome::Outcome;
 use licensing_raft::{Node, NodeConfig, PEER_PREAMBLE};
 use tokio::io::AsyncReadExt;
@@ -34,11 +34,12 @@ async fn main() -> anyhow::Result<()> {
     println!("the master is the {master}");
 
     let propose = async |nodes: &[Node], master: Role, command| nodes[master.place()].propose(command).await;
-    propose(&nodes, master, Command::Install { license }).await?;
+    nodes[master.place()].install(Compiled::from_text("demo.lic", &license)?).await?;
     let token = Token([42; 16]);
-    let identity =
-        Identity { user: "ada".into(), host: "cad-17".into(), display: ":0".into(), pid: std::process::id() };
-    let opened = propose(&nodes, master, Command::OpenSession { token, identity }).await?;
+    let (host, display, project) = ("cad-17".into(), ":0".into(), String::new());
+    let identity = Identity { user: "ada".into(), host, display, pid: std::process::id(), project };
+    let open = Command::OpenSession { token, identity, address: None };
+    let opened = propose(&nodes, master, open).await?;
     let Outcome::SessionOpened { session } = opened.outcome else { bail!("no session: {opened:?}") };
     let checkout = propose(&nodes, master, checkout(session, token)).await?;
     println!("entry {}: {:?}", checkout.index, checkout.outcome);
@@ -51,7 +52,10 @@ async fn main() -> anyhow::Result<()> {
     println!("the {master} took over {} ms later", killed.elapsed().as_millis());
     let heir = nodes.iter().find(|node| node.mastership().borrow().serving).context("nobody serves")?;
     for held in heir.read().await?.checkouts() {
-        println!("still checked out: {} seats of {} by {}", held.seats, held.feature, held.identity.user);
+        println!(
+            "still checked out: {} seats of {} by {}",
+            held.seats, held.feature, held.holder.identity.user
+        );
     }
     for node in &nodes {
         node.stop(false).await;
@@ -96,6 +100,7 @@ async fn wait_for_master(nodes: &[Node]) -> anyhow::Result<Role> {
 }
 
 fn checkout(session: SessionId, token: Token) -> Command {
-    let action = Action::Checkout { feature: "f1".into(), version: "1.0".into(), seats: Seats(3) };
+    let (feature, version) = ("f1".into(), "1.0".into());
+    let action = Action::Checkout { vendor: None, feature, version, seats: Seats(3) };
     Command::Call(Call { session, token, request: RequestId(1), acknowledged: RequestId(0), action })
 }

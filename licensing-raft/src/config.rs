@@ -130,8 +130,6 @@ pub struct NodeConfig {
     /// What the three must agree on before they talk: vendor and host ids, in order
     /// ([`License::triad_identity`]).
     pub triad: String,
-    /// Any text that is equal on servers holding equal license files; a difference is shown in the status.
-    pub license_fingerprint: String,
     /// PRIMARY_IS_MASTER: the primary is master whenever it can be.
     pub primary_is_master: bool,
     /// Directory for this server's data; made when missing, refused when it belongs to another server.
@@ -178,7 +176,6 @@ impl NodeConfig {
             role,
             servers,
             triad: license.triad_identity().to_string(),
-            license_fingerprint: String::new(),
             primary_is_master: license.primary_is_master(),
             data_dir: data_dir.into(),
             timings: license.heartbeat_interval().map(Timings::from_heartbeat_interval).unwrap_or_default(),

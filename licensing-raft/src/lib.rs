@@ -2,18 +2,19 @@
 //! quorum before it is answered, mastership pinned to the primary and then the secondary.
 //!
 //! ```
-//! use licensing_core::{command::Command, id::Role, license::License};
+//! use licensing_core::{id::Role, license::Compiled};
 //! use licensing_raft::{Node, NodeConfig, ProposeError};
 //!
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let text = "SERVER alpha ANY 27000 PRIMARY_IS_MASTER\nSERVER beta ANY 27000\nSERVER gamma ANY 27000\n\
 //!             VENDOR demo\nFEATURE f1 demo 1.0 permanent 10 SIGN=0\n";
 //! # let directory = tempfile::tempdir()?;
-//! let config = NodeConfig::from_license(&License::parse(text)?, Role::Primary, directory.path())?;
+//! let license = Compiled::from_text("demo.lic", text)?;
+//! let config = NodeConfig::from_license(license.license(), Role::Primary, directory.path())?;
 //! let node = Node::start(config).await?;
 //! // Hand it what connects to port 27000 with PEER_PREAMBLE: node.accept_peer(stream, from). With a peer in reach it
 //! // becomes master (node.mastership().wait_for(|now| now.serving)) and decides; alone it refuses to.
-//! let refused = node.propose(Command::Install { license: text.to_owned() }).await;
+//! let refused = node.install(license).await;
 //! assert_eq!(refused, Err(ProposeError::NotMaster { master: None }));
 //! node.stop(true).await;
 //! # Ok(())
@@ -45,46 +46,49 @@
 
 #![forbid(unsafe_code)]
 
-mod bootstrap;
-mod campaign;
+// The public face.
 pub mod config;
-mod counts;
-mod desk;
 pub mod environment;
 pub mod error;
-mod expiry;
-mod grace;
-pub mod health;
-mod heartbeat;
-mod looks;
-mod machine;
-pub mod mastership;
 pub mod node;
-mod peer;
-mod pin;
+
+// Putting a node together, and its end.
+mod start;
+mod stop;
+
+// The path of a proposal, and what is applied.
+mod install;
+mod machine;
 mod propose;
-mod runtime;
-mod settings;
 mod snapshots;
-mod standing;
+
+// The rooms.
+pub mod mastership;
+mod membership;
+mod sessions;
+mod status;
+
+// What all of them share.
+mod shared;
+
+// The other servers, the disk, the engine.
+mod engine;
+mod peer;
 mod store;
-mod survey;
-#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "simulations use it too"))]
-mod tasks;
+
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(feature = "testing")]
-pub mod testing_store;
-mod types;
-pub mod watch;
+
+pub use engine::watch;
+pub use status::health;
 
 pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
-pub use counts::NodeCounts;
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
-pub use health::ServerHealth;
 pub use mastership::Mastership;
 pub use node::Node;
+pub use status::counts::NodeCounts;
+pub use status::health::ServerHealth;
 
 /// First bytes of a peer's connection: a listener that serves others as well tells peers by them.
 pub const PEER_PREAMBLE: [u8; 4] = *b"\0LSP";

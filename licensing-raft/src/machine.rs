@@ -10,18 +10,19 @@ use futures_util::{Stream, TryStreamExt};
 use licensing_core::command::Proposal;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
-use licensing_core::mutant::{self, Mutant, planted};
+use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
+use licensing_core::snapshot;
 use licensing_core::state::State;
 use openraft::entry::RaftEntry;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::broadcast;
 
+use crate::engine::runtime::{in_background, off_thread};
+use crate::engine::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 use crate::environment::{Clock, SystemClock};
-use crate::runtime::{in_background, off_thread};
 use crate::store::shelf::SnapshotShelf;
-use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 
 /// Events kept for a listener that is slower than the triad; one that falls further behind is told how many it missed.
 const EVENT_BACKLOG: usize = 16_384;
@@ -29,16 +30,19 @@ const EVENT_BACKLOG: usize = 16_384;
 /// What encoding takes on a busy host, for mutants that read the state before and its index behind it.
 const MUTANT_PAUSE: Duration = Duration::from_millis(5);
 
+/// openraft, applying to this machine.
+pub(crate) type Raft = openraft::Raft<Types, Machine>;
+
 /// The state of one server; clones share it.
 #[derive(Clone)]
 pub(crate) struct Machine {
-    inner: Arc<RwLock<Inner>>,
+    replica: Arc<RwLock<Replica>>,
     shelf: Arc<dyn SnapshotShelf>,
     events: broadcast::Sender<Event>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct Replica {
     state: State,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -49,7 +53,7 @@ struct Inner {
 impl Machine {
     pub(crate) fn new(shelf: Arc<dyn SnapshotShelf>) -> Machine {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Machine { inner: Arc::default(), shelf, events }
+        Machine { replica: Arc::default(), shelf, events }
     }
 
     /// What has been applied here: a cheap copy that later entries do not change.
@@ -64,9 +68,9 @@ impl Machine {
 
     /// The last entries of the newest snapshot that is durable here, and of what has been applied; 0 if there is none.
     pub(crate) fn shelved_and_applied(&self) -> (u64, u64) {
-        let inner = self.read();
+        let replica = self.read();
         let index = |id: &Option<LogId>| id.map_or(0, |id| id.index);
-        (index(&inner.shelved), index(&inner.applied))
+        (index(&replica.shelved), index(&replica.applied))
     }
 
     /// Everything that happens from now on.
@@ -74,28 +78,28 @@ impl Machine {
         self.events.subscribe()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Replica> {
+        self.replica.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, Replica> {
+        self.replica.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state and what it is the state of, under one lock.
     fn at_this_moment(&self) -> (State, SnapshotMeta) {
-        let inner = self.read();
-        let meta = SnapshotMeta { last_log_id: inner.applied, last_membership: inner.membership.clone() };
-        (inner.state.clone(), meta)
+        let replica = self.read();
+        let meta = SnapshotMeta { last_log_id: replica.applied, last_membership: replica.membership.clone() };
+        (replica.state.clone(), meta)
     }
 
     fn apply_one(&self, entry: Entry) -> io::Result<Option<Answer>> {
         let log_id = entry.log_id();
-        let mut inner = self.write();
+        let mut replica = self.write();
         let applied = match entry.payload {
             EntryPayload::Blank => None,
             EntryPayload::Membership(membership) => {
-                inner.membership = StoredMembership::new(Some(log_id), membership);
+                replica.membership = StoredMembership::new(Some(log_id), membership);
                 None
             }
             EntryPayload::Normal(payload) => {
@@ -105,11 +109,11 @@ impl Machine {
                 if planted(Mutant::OwnClock) {
                     proposal.at = SystemClock.now();
                 }
-                Some(inner.state.apply(LogIndex(log_id.index), &proposal))
+                Some(replica.state.apply(LogIndex(log_id.index), &proposal))
             }
         };
-        inner.applied = Some(log_id);
-        drop(inner);
+        replica.applied = Some(log_id);
+        drop(replica);
         let Some(applied) = applied else { return Ok(None) };
         for event in applied.events {
             // No listener is no error.
@@ -124,8 +128,8 @@ impl RaftStateMachine<Types> for Machine {
     type SnapshotBuilder = Machine;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
-        let inner = self.read();
-        Ok((inner.applied, inner.membership.clone()))
+        let replica = self.read();
+        Ok((replica.applied, replica.membership.clone()))
     }
 
     async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
@@ -149,15 +153,15 @@ impl RaftStateMachine<Types> for Machine {
         self.clone()
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Bytes) -> Result<(), io::Error> {
-        let bytes = snapshot.clone();
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, taken: Bytes) -> Result<(), io::Error> {
+        let bytes = taken.clone();
         let state = off_thread(move || State::from_bytes(&bytes)).await?.map_err(io::Error::other)?;
         if self.read().shelved != meta.last_log_id || meta.last_log_id.is_none() {
-            self.shelf.save(meta.clone(), snapshot).await?;
+            self.shelf.save(meta.clone(), taken).await?;
         }
-        let mut inner = self.write();
-        let state = mutant::after_install(state, &inner.state);
-        *inner = Inner {
+        let mut replica = self.write();
+        let state = snapshot::install(state, &replica.state);
+        *replica = Replica {
             state,
             applied: meta.last_log_id,
             membership: meta.last_membership.clone(),

@@ -9,24 +9,25 @@ use licensing_core::command::{Command, Proposal};
 use licensing_core::id::{LogIndex, Role};
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
-use openraft::ServerState;
+use licensing_core::state::State;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
+use openraft::{ReadPolicy, ServerState};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::engine::types::{Decided, Payload};
 use crate::error::ProposeError;
-use crate::mastership::{self, Mastership};
-use crate::node::Inner;
-use crate::types::{Decided, Payload};
+use crate::mastership::{Mastership, judge};
+use crate::shared::Shared;
 
 /// What a refused client is told to wait.
 const BUSY_RETRY_MS: u64 = 20;
-/// Largest encoded proposal: a license file of 1 MiB is refused long before.
-const MAX_PROPOSAL_BYTES: usize = 1 << 20;
+/// Largest encoded proposal: what the disks and the network take in a few milliseconds. A long license travels in parts.
+pub(crate) const MAX_PROPOSAL_BYTES: usize = 1 << 20;
 
-impl Inner {
+impl Shared {
     /// How long a proposal may wait: it outlives a failover, not a client's patience.
     pub(crate) fn deadline(&self) -> Duration {
         self.config.timings.lease() * 2
@@ -43,7 +44,7 @@ impl Inner {
         if self.is_leaving() {
             return Err(ProposeError::NotMaster { master: self.other_master() });
         }
-        match mastership::now(self) {
+        match judge::now(self) {
             Mastership { serving: true, .. } => Ok(()),
             Mastership { master, .. } => Err(ProposeError::NotMaster { master }),
         }
@@ -75,6 +76,23 @@ impl Inner {
     pub(crate) async fn propose_once(&self, command: Command) -> Result<Answer, ProposeError> {
         self.ensure_serving()?;
         self.write(&command, Instant::now() + self.deadline()).await
+    }
+
+    /// The state as of now: everything acknowledged before the call is in it. Only the master can tell.
+    pub(crate) async fn read(&self) -> Result<State, ProposeError> {
+        let shared = self;
+        if planted(Mutant::LocalRead) {
+            return Ok(shared.machine.state());
+        }
+        shared.ensure_serving()?;
+        let ready = async {
+            let linearizer = shared.raft.get_read_linearizer(ReadPolicy::ReadIndex).await.ok()?;
+            linearizer.await_ready(&shared.raft).await.ok()
+        };
+        match timeout(shared.deadline(), ready).await {
+            Ok(Some(_)) => Ok(shared.machine.state()),
+            Ok(None) | Err(_) => Err(ProposeError::NotMaster { master: shared.other_master() }),
+        }
     }
 
     async fn write(&self, command: &Command, deadline: Instant) -> Result<Answer, ProposeError> {

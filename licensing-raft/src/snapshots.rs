@@ -10,8 +10,8 @@ use std::time::Duration;
 use licensing_core::id::Role;
 use licensing_core::state::State;
 
-use crate::looks::{self, LOOK};
-use crate::node::Inner;
+use crate::engine::looks::{self, LOOK};
+use crate::shared::Shared;
 
 /// Between two looks: at the highest rate about as many entries come as a small state's distance.
 const BETWEEN_LOOKS: Duration = LOOK.saturating_mul(4);
@@ -43,14 +43,14 @@ fn is_due(role: Role, distance: u64, shelved: u64, applied: u64) -> bool {
 }
 
 /// Takes snapshots until the node ends.
-pub(crate) async fn take(inner: Arc<Inner>) {
+pub(crate) async fn take(shared: Arc<Shared>) {
     loop {
-        looks::next(inner.started, BETWEEN_LOOKS).await;
-        let distance = distance(inner.machine.look(live), inner.config.snapshot_every);
-        let (shelved, applied) = inner.machine.shelved_and_applied();
-        if is_due(inner.config.role, distance, shelved, applied) {
+        looks::next(shared.started, BETWEEN_LOOKS).await;
+        let distance = distance(shared.machine.look(live), shared.config.snapshot_every);
+        let (shelved, applied) = shared.machine.shelved_and_applied();
+        if is_due(shared.config.role, distance, shelved, applied) {
             // While one is being built this does nothing; an engine that has stopped is found out elsewhere.
-            let _ = inner.raft.trigger().snapshot().await;
+            let _ = shared.raft.trigger().snapshot().await;
         }
     }
 }

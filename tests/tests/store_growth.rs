@@ -7,7 +7,7 @@ use std::path::Path;
 use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_raft::NodeConfig;
-use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
+use licensing_raft::testing::store::{Cargo, LogEntry, Place, RealStore};
 
 /// A server whose state is small takes a snapshot every so many entries, and purges all before it but the last [`KEPT`].
 const PURGE_EVERY: u64 = 5000;

@@ -7,7 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FeatureLine, HeartbeatInterval, ServerLine, TriadIdentity, VendorLine};
+use super::feature::FeatureLine;
+use super::server::{HeartbeatInterval, ServerLine};
+use super::triad::TriadIdentity;
+use super::vendor::VendorLine;
 use crate::text::findings::Diagnostic;
 
 /// A license file, read and found consistent.

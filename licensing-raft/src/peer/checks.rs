@@ -6,8 +6,8 @@ use licensing_core::mutant::{Mutant, planted};
 use openraft::EntryPayload;
 use openraft::entry::RaftEntry;
 
+use crate::engine::types::{AppendRequest, LogId, SnapshotMeta, StoredMembership, TransferRequest, Vote};
 use crate::peer::message::Report;
-use crate::types::{AppendRequest, LogId, SnapshotMeta, StoredMembership, TransferRequest, Vote};
 
 /// A term this far ahead of ours is no honest election: at a hundred elections per second it takes a year.
 const MAX_TERM_LEAD: u64 = 1 << 32;
@@ -83,9 +83,7 @@ pub(crate) fn report(peer: Role, report: &Report) -> Result<(), Distrust> {
     if report.role != peer {
         return Err(Distrust::Impersonation { peer, claimed: report.role.number() });
     }
-    let texts = [&report.software_version, &report.license_fingerprint];
-    if texts.into_iter().any(|text| text.len() > MAX_REPORT_TEXT) || report.readmitted.len() > MAX_READMITTED
-    {
+    if report.software_version.len() > MAX_REPORT_TEXT || report.readmitted.len() > MAX_READMITTED {
         return Err(Distrust::Report);
     }
     Ok(())
@@ -174,7 +172,7 @@ mod tests {
     use openraft::vote::RaftLeaderId;
 
     use super::*;
-    use crate::types::{Entry, Types};
+    use crate::engine::types::{Entry, Types};
 
     type LeaderId = openraft::alias::LeaderIdOf<Types>;
 

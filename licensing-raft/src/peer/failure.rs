@@ -2,9 +2,9 @@
 
 use openraft::errors::{NetworkError, RPCError, StreamingError, Unreachable};
 
+use crate::engine::types::Types;
 use crate::peer::link::LinkError;
 use crate::peer::message::PeerReply;
-use crate::types::Types;
 
 pub(super) type RpcResult<T> = Result<T, RPCError<Types>>;
 

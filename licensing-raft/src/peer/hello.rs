@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
 use crate::config::PeerKey;
+use crate::membership::standing::TriadId;
 use crate::peer::frame::{FrameError, FrameKeys, FrameReader, FrameWriter, HmacSha256, hmac};
 use crate::peer::message::{Lane, PEER_PROTOCOL};
-use crate::standing::TriadId;
 
 /// Nobody needs longer to say hello; who does is not one of ours.
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);

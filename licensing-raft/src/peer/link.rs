@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::ServerAddress;
+use crate::engine::runtime::NodeTasks;
 use crate::environment::{Environment, Stream};
+use crate::membership::standing::StandingKeeper;
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
 use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
-use crate::runtime::NodeTasks;
-use crate::standing::StandingKeeper;
 
 /// Requests waiting for their turn on a lane; openraft pipelines at most 16 appends per peer.
 const QUEUE: usize = 64;

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use licensing_core::id::{LogIndex, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::standing::{Standing, TriadId};
-use crate::types::{
+use crate::engine::types::{
     AppendRequest, AppendResponse, SnapshotMeta, TransferRequest, TransferResponse, Vote, VoteRequest,
     VoteResponse,
 };
+use crate::membership::standing::{Standing, TriadId};
 
 /// Version of the peer protocol; both ends must speak the same.
 pub(crate) const PEER_PROTOCOL: u16 = 1;
@@ -90,7 +90,6 @@ pub(crate) struct Report {
     /// It is stopping and must not be made master.
     pub(crate) leaving: bool,
     pub(crate) software_version: String,
-    pub(crate) license_fingerprint: String,
     /// Boots of peers that may take entries from this leader although they hold less than they once acknowledged.
     pub(crate) readmitted: Vec<[u8; 16]>,
 }

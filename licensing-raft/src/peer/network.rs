@@ -12,14 +12,14 @@ use openraft::network::RPCOption;
 use openraft::raft::{SnapshotResponse, StreamAppendResult};
 use openraft::{AnyError, EmptyNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
+use crate::engine::types::{
+    AppendRequest, AppendResponse, Snapshot, TransferRequest, TransferResponse, Types, Vote, VoteRequest,
+    VoteResponse,
+};
 use crate::peer::failure::{RpcResult, rpc_error, streaming, unexpected};
 use crate::peer::link::Link;
 use crate::peer::message::{CHUNK_BYTES, Chunk, PeerReply, PeerRequest};
 use crate::peer::pipeline::{AppendLane, Progressed, pipelined};
-use crate::types::{
-    AppendRequest, AppendResponse, Snapshot, TransferRequest, TransferResponse, Types, Vote, VoteRequest,
-    VoteResponse,
-};
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
 const CHUNK_TTL: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use crate::types::AppendRequest;
+use crate::engine::types::AppendRequest;
 
 /// How long news of a commit waits for entries to travel with. openraft sends them in an append of their own otherwise,
 /// which doubles the messages between the servers while requests come one by one. Nobody waits for the news: a standby

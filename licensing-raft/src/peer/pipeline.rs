@@ -13,11 +13,11 @@ use openraft::entry::RaftEntry;
 use openraft::raft::StreamAppendResult;
 use tokio::time::Instant;
 
+use crate::engine::types::{AppendRequest, AppendResponse, LogId, Types};
 use crate::peer::failure::{RpcResult, network_error, rpc_error, unexpected};
 use crate::peer::link::Link;
 use crate::peer::message::{PeerReply, PeerRequest};
 use crate::peer::news::News;
-use crate::types::{AppendRequest, AppendResponse, LogId, Types};
 
 /// Appends under way to one peer: enough to hide a round trip behind a commit, few enough that a lost one is noticed.
 const PIPELINE: usize = 16;
@@ -174,8 +174,8 @@ pub(super) mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::engine::types::{Entry, Vote};
     use crate::peer::link::ReplySender;
-    use crate::types::{Entry, Vote};
 
     const TTL: Duration = Duration::from_millis(150);
     const PATIENCE: Duration = Duration::from_millis(15);

@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::engine::types::Vote;
 use crate::error::StartError;
-use crate::store::disk::Damage;
-use crate::store::{record, sync_directory};
-use crate::types::Vote;
+use crate::store::contents::Damage;
+use crate::store::files::{io_error, sync_directory};
+use crate::store::record;
 
 /// sled's page cache; it takes no less, and there is one page.
 const CACHE_BYTES: u64 = 1 << 20;
@@ -33,7 +34,7 @@ impl Ballot {
     /// Opens the database in `path`, or makes one. sled answers corruption with a panic, a silently older vote or none:
     /// the first comes back as [`Damage`], the others show beside the mark. An I/O error is a [`StartError`].
     pub(crate) fn open(path: &Path) -> Result<Result<(Ballot, Option<Vote>), Damage>, StartError> {
-        remove_unfinished(path).map_err(|source| crate::store::io_error("tidy", path, source))?;
+        remove_unfinished(path).map_err(|source| io_error("tidy", path, source))?;
         // A panic inside sled leaves its threads behind; they hold nothing we use again.
         match catch_unwind(AssertUnwindSafe(|| open_sled(path))) {
             Ok(Ok(opened)) => Ok(Ok(opened)),
@@ -94,8 +95,8 @@ fn open_sled(path: &Path) -> Result<(Ballot, Option<Vote>), OpenError> {
     let vote = db.get(VOTE).map_err(|error| sled_error(path, error))?;
     let vote = vote.map(|bytes| record::read(&bytes, "vote").map_err(|error| unreadable(path, error)));
     let vote = vote.transpose()?;
-    let db_file = File::open(path.join("db"))
-        .map_err(|source| OpenError::Start(crate::store::io_error("open", path, source)))?;
+    let db_file =
+        File::open(path.join("db")).map_err(|source| OpenError::Start(io_error("open", path, source)))?;
     Ok((Ballot { path: path.to_owned(), db, db_file }, vote))
 }
 

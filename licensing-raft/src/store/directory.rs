@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use licensing_core::id::Role;
 
 use crate::error::StartError;
-use crate::standing::{Standing, StandingKeeper, TriadId};
-use crate::store::{io_error, sync_directory};
+use crate::membership::standing::{Standing, StandingKeeper, TriadId};
+use crate::store::files::{io_error, sync_directory};
 
 /// Format of the data directory as a whole.
 const FORMAT: u32 = 1;

@@ -1,8 +1,6 @@
 //! The log of one server on its disk: entries in the [`Journal`], the vote in the [`Ballot`], and beside them the mark
 //! that tells whether either has lost anything.
 
-use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,39 +8,14 @@ use std::path::{Path, PathBuf};
 use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
 
+use crate::engine::types::{Entry, LogId};
 use crate::error::StartError;
 use crate::store::ballot::Ballot;
+use crate::store::contents::{Contents, Damage};
+use crate::store::files::{io_error, sync_directory};
 use crate::store::journal::Journal;
 use crate::store::mark::{Mark, Reached};
-use crate::store::writer::Write;
-use crate::store::{io_error, sync_directory};
-use crate::types::{Entry, LogId, Vote};
-
-/// Acknowledged entries are missing, or may be: the store must not be trusted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Damage(pub(crate) String);
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What a log held when it was opened.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Contents {
-    pub(crate) entries: VecDeque<Entry>,
-    pub(crate) purged: Option<LogId>,
-    pub(crate) vote: Option<Vote>,
-    pub(crate) committed: Option<LogId>,
-}
-
-impl Contents {
-    /// Index of the last entry, or of the last one that a snapshot replaced.
-    pub(crate) fn last_index(&self) -> Option<u64> {
-        self.entries.back().map(|entry| entry.log_id().index).max(self.purged.map(|id| id.index))
-    }
-}
+use crate::store::persist::Write;
 
 /// A disk and what it held.
 pub(crate) struct Opened {

@@ -9,6 +9,7 @@
 //! it was written for and the checksum of the frame before it, so nothing old and nothing out of its row is ever taken
 //! for part of the log. [`recovery`] reads it all back.
 
+mod frame;
 mod recovery;
 
 use std::collections::VecDeque;
@@ -19,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
-use serde::{Deserialize, Serialize};
 
-use crate::store::disk::{Contents, Damage};
-use crate::store::{record, sync_directory};
-use crate::types::{Entry, LogId};
+use self::frame::{Change, Frame, LENGTH_BYTES, file_path};
+use crate::engine::types::{Entry, LogId};
+use crate::store::contents::{Contents, Damage};
+use crate::store::files::sync_directory;
+use crate::store::record;
 
 /// Size of a file: some ten thousand checkouts, about two snapshots apart. Making a new one takes a few milliseconds, and
 /// is needed only until the first ones can be used again.
@@ -34,32 +36,6 @@ const SPARES: usize = 4;
 
 /// Entries are put together into frames of about this size; one torn by a power cut costs what is in it.
 const FRAME_BYTES: usize = 64 << 10;
-
-/// Length in front of a record; a zero one ends the frames of a file.
-const LENGTH_BYTES: usize = 4;
-
-/// What one frame says.
-#[derive(Serialize, Deserialize)]
-struct Frame<C> {
-    /// Number of the file it was written for.
-    file: u64,
-    /// Checksum of the frame before it, in this file or the one before; 0 for the first of all.
-    after: u32,
-    /// The last entry that a snapshot had replaced by then.
-    purged: Option<LogId>,
-    /// The last entry known to be committed by then.
-    committed: Option<LogId>,
-    change: C,
-}
-
-#[derive(Serialize, Deserialize)]
-enum Change<E> {
-    Nothing,
-    /// Behind the last one.
-    Append(E),
-    /// The entries from here on are gone.
-    Truncate(u64),
-}
 
 /// A file that is no longer written to.
 #[derive(Debug, Clone, Copy)]
@@ -260,11 +236,6 @@ fn entry_bytes(entry: &Entry) -> usize {
         openraft::EntryPayload::Normal(payload) => payload.0.len() + 32,
         _ => 64,
     }
-}
-
-/// Twenty digits, so that names sort as numbers do.
-fn file_path(directory: &Path, number: u64) -> PathBuf {
-    directory.join(format!("{number:020}"))
 }
 
 fn spare_path(directory: &Path, number: u64) -> PathBuf {

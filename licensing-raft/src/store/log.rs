@@ -13,9 +13,9 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::oneshot;
 
-use crate::store::disk::Contents;
-use crate::store::writer::{Persist, Write};
-use crate::types::{Entry, LogId, Types, Vote};
+use crate::engine::types::{Entry, LogId, Types, Vote};
+use crate::store::contents::Contents;
+use crate::store::persist::{Persist, Write};
 
 /// Bytes of entries handed to one replication request: with its envelope it stays below a peer frame.
 const READ_BYTES: usize = 2 << 20;

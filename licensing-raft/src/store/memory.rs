@@ -11,14 +11,14 @@ use openraft::entry::RaftEntry;
 use tokio::sync::mpsc;
 
 use crate::config::NodeConfig;
-use crate::runtime;
-use crate::standing::{Standing, StandingKeeper};
+use crate::engine::runtime;
+use crate::engine::types::{Entry, LogId, SnapshotMeta};
+use crate::membership::standing::{Standing, StandingKeeper};
 use crate::store::Store;
-use crate::store::disk::Contents;
+use crate::store::contents::Contents;
 use crate::store::log::LogStore;
+use crate::store::persist::{Done, Persist, Write};
 use crate::store::shelf::{SnapshotShelf, Work};
-use crate::store::writer::{Done, Persist, Write};
-use crate::types::{Entry, LogId, SnapshotMeta};
 
 /// How a disk behaves.
 pub trait DiskHabits: Send + Sync {

@@ -15,13 +15,16 @@
 //! returning empty server takes.
 
 mod ballot;
+pub(crate) mod contents;
 pub(crate) mod directory;
 pub(crate) mod disk;
+pub(crate) mod files;
 mod journal;
 pub(crate) mod log;
 pub(crate) mod mark;
 #[cfg(feature = "testing")]
 pub(crate) mod memory;
+pub(crate) mod persist;
 pub(crate) mod record;
 pub(crate) mod shelf;
 pub(crate) mod writer;
@@ -29,15 +32,15 @@ pub(crate) mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::NodeConfig;
 use crate::error::StartError;
-use crate::standing::{Standing, StandingKeeper};
+use crate::membership::standing::{Standing, StandingKeeper};
+use crate::store::contents::Damage;
 use crate::store::directory::DataDirectory;
-use crate::store::disk::{Damage, Disk, Opened};
+use crate::store::disk::{Disk, Opened};
+use crate::store::files::io_error;
 use crate::store::journal::FILE_BYTES;
 use crate::store::log::LogStore;
 use crate::store::shelf::{FileShelf, SnapshotShelf};
@@ -131,13 +134,4 @@ fn open_parts(
         ))));
     }
     Ok(Ok(opened))
-}
-
-pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StartError {
-    StartError::Io { action, path: path.to_owned(), source }
-}
-
-/// Makes a new or renamed directory entry durable.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    std::fs::File::open(path)?.sync_all()
 }

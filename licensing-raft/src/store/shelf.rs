@@ -15,10 +15,10 @@ use bytes::Bytes;
 use licensing_core::codec;
 use licensing_core::mutant::{Mutant, planted};
 
-use crate::runtime::off_thread;
-use crate::store::disk::Damage;
-use crate::store::sync_directory;
-use crate::types::SnapshotMeta;
+use crate::engine::runtime::off_thread;
+use crate::engine::types::SnapshotMeta;
+use crate::store::contents::Damage;
+use crate::store::files::sync_directory;
 
 const MAGIC: &[u8; 4] = b"LSNP";
 const VERSION: u8 = 1;

@@ -10,14 +10,15 @@ use openraft::{EntryPayload, StorageError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::disk::{Contents, Opened};
+use super::contents::Contents;
+use super::disk::Opened;
 use super::journal::FILE_BYTES;
-use super::writer::{Persist, Write};
+use super::persist::{Persist, Write};
 use super::*;
 
+use crate::engine::types::{Entry, LogId, Payload, Types, Vote};
 use crate::machine::Machine;
-use crate::standing::TriadId;
-use crate::types::{Entry, LogId, Payload, Types, Vote};
+use crate::membership::standing::TriadId;
 
 /// Where the first entries are.
 const FIRST_FILE: &str = "log/00000000000000000001";

@@ -7,44 +7,13 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::engine::types::LogId;
 use crate::store::disk::Disk;
-use crate::types::{Entry, LogId, Vote};
+use crate::store::persist::{Done, Persist, Write};
 
 /// Writes per commit. The queue itself needs no bound: openraft waits for its own writes and keeps at most a few
 /// thousand entries in flight (`max_append_entries`, and the limit on proposals in [`crate::node`]).
 const WRITES_PER_COMMIT: usize = 1024;
-
-/// A change of the log on disk.
-#[derive(Debug, Clone)]
-pub(crate) enum Write {
-    /// Entries behind the last one.
-    Append(Vec<Entry>),
-    /// Drop the entries from this index on.
-    Truncate { from: u64 },
-    /// Entries up to here are in a snapshot.
-    Purge(LogId),
-    /// Whom this server votes for.
-    Vote(Vote),
-}
-
-impl Write {
-    pub(crate) fn is_vote(&self) -> bool {
-        matches!(self, Write::Vote(_))
-    }
-}
-
-/// Called once the write is durable, or has failed.
-pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
-
-/// Where log changes become durable, in the order of submission.
-pub(crate) trait Persist: Send + Sync {
-    /// Queues a write.
-    fn submit(&self, write: Write, done: Option<Done>);
-    /// Remembers what is known to be committed along with the next write; losing it is harmless.
-    fn note_committed(&self, committed: Option<LogId>);
-    /// Finishes what is queued and syncs everything. Nothing may be submitted after it.
-    fn close(&self);
-}
 
 enum Job {
     Write(Write, Option<Done>),

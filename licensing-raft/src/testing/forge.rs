@@ -11,14 +11,14 @@ use openraft::vote::RaftLeaderId;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::NodeConfig;
-use crate::node::Inner;
-use crate::peer::hello::{Introduction, Proven};
-use crate::peer::message::{Chunk, Envelope, Lane, PeerReply, PeerRequest, Report};
-use crate::standing::{Standing, TriadId};
-use crate::types::{
+use crate::engine::types::{
     AppendRequest, Entry, LogId, Payload, SnapshotMeta, StoredMembership, TransferRequest, Types, Vote,
     VoteRequest,
 };
+use crate::membership::standing::{Standing, TriadId};
+use crate::peer::hello::{Introduction, Proven};
+use crate::peer::message::{Chunk, Envelope, Lane, PeerReply, PeerRequest, Report};
+use crate::shared::Shared;
 
 type LeaderId = openraft::alias::LeaderIdOf<Types>;
 
@@ -155,7 +155,6 @@ impl Forged {
                 clock: Timestamp(clock),
                 leaving: false,
                 software_version: version,
-                license_fingerprint: "0".to_owned(),
                 readmitted: vec![[9; 16]; readmitted],
             }),
             Forged::Found(id) => PeerRequest::Found(TriadId(id)),
@@ -263,7 +262,7 @@ fn introduction(config: &NodeConfig) -> Introduction {
     Introduction {
         role: config.role,
         triad: config.triad.clone(),
-        rules: crate::settings::rules(config),
+        rules: crate::engine::settings::rules(config),
         key: config.peer_key.clone(),
     }
 }
@@ -309,8 +308,8 @@ pub struct RaftView {
 }
 
 impl RaftView {
-    pub(crate) fn of(inner: &Inner) -> RaftView {
-        let metrics = inner.raft.metrics();
+    pub(crate) fn of(shared: &Shared) -> RaftView {
+        let metrics = shared.raft.metrics();
         let metrics = metrics.borrow_watched();
         let id = |id: LogId| (**id.committed_leader_id(), id.index);
         RaftView {

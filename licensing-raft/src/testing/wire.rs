@@ -13,13 +13,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::{NodeConfig, PeerKey};
+use crate::engine::types::{AppendRequest, Entry, LogId, SnapshotMeta, Vote};
 use crate::peer::checks;
 use crate::peer::frame::{self, FrameError, FrameReader, FrameWriter};
 use crate::peer::hello::{Hello, Introduction, Welcome};
 use crate::peer::message::{Envelope, PeerReply, PeerRequest};
 use crate::store::mark::Slot;
 use crate::store::{record, shelf};
-use crate::types::{AppendRequest, Entry, LogId, SnapshotMeta, Vote};
 
 /// Largest frame a proven peer may send.
 pub const MAX_PEER_FRAME: usize = frame::MAX_PEER_FRAME;
@@ -173,7 +173,7 @@ pub fn accepts(stream: Vec<u8>, config: &NodeConfig, key: PeerKey) -> bool {
     let introduction = Introduction {
         role: config.role,
         triad: config.triad.clone(),
-        rules: crate::settings::rules(config),
+        rules: crate::engine::settings::rules(config),
         key: Some(key),
     };
     let two_ways = tokio::io::join(std::io::Cursor::new(stream), tokio::io::sink());
@@ -234,7 +234,7 @@ impl StoreRecord {
                 Entry::new(id, EntryPayload::Blank),
                 Entry::new(
                     id,
-                    EntryPayload::Normal(crate::types::Payload(Bytes::from_static(b"\x01\0\x05"))),
+                    EntryPayload::Normal(crate::engine::types::Payload(Bytes::from_static(b"\x01\0\x05"))),
                 ),
             ]),
             StoreRecord::Vote => record::write(&Vote { leader_id: leader(), committed: true }),
@@ -244,7 +244,7 @@ impl StoreRecord {
     }
 }
 
-fn leader() -> openraft::alias::LeaderIdOf<crate::types::Types> {
+fn leader() -> openraft::alias::LeaderIdOf<crate::engine::types::Types> {
     openraft::vote::RaftLeaderId::new(3, 1)
 }
 
@@ -267,7 +267,7 @@ pub fn proposals(bytes: &[u8]) -> Vec<Bytes> {
 pub fn record_of(proposals: &[Vec<u8>]) -> Vec<u8> {
     let entry = |(index, proposal): (u64, &Vec<u8>)| {
         let id = LogId::new(openraft::vote::RaftLeaderId::to_committed(&leader()), index);
-        Entry::new(id, EntryPayload::Normal(crate::types::Payload(Bytes::from(proposal.clone()))))
+        Entry::new(id, EntryPayload::Normal(crate::engine::types::Payload(Bytes::from(proposal.clone()))))
     };
     record::write(&(1..).zip(proposals).map(entry).collect::<Vec<Entry>>())
 }
@@ -291,7 +291,7 @@ pub fn sample_snapshot_file(state: &[u8]) -> Vec<u8> {
     let ids = std::collections::BTreeSet::from([1, 2, 3]);
     let id = LogId::new(openraft::vote::RaftLeaderId::to_committed(&leader()), 9);
     let members = openraft::Membership::new_with_defaults(vec![ids.clone()], ids);
-    let last_membership = crate::types::StoredMembership::new(Some(id), members);
+    let last_membership = crate::engine::types::StoredMembership::new(Some(id), members);
     snapshot_file(&SnapshotMeta { last_log_id: Some(id), last_membership }, state)
 }
 

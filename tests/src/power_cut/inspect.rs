@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use licensing_raft::testing_store::{Cargo, LogEntry, Place, RealStore};
+use licensing_raft::testing::store::{Cargo, LogEntry, Place, RealStore};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{digest, print};

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use licensing_core::command::{Command, Identity, Proposal};
 use licensing_core::id::{LogIndex, Timestamp, Token};
 use licensing_core::state::State;
-use licensing_raft::testing_store::{Cargo, LogEntry, Place};
+use licensing_raft::testing::store::{Cargo, LogEntry, Place};
 
 use crate::simulation::random::Stream;
 

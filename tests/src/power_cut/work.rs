@@ -7,7 +7,7 @@ use std::path::Path;
 use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_raft::NodeConfig;
-use licensing_raft::testing_store::RealStore;
+use licensing_raft::testing::store::RealStore;
 use tokio::task::JoinSet;
 
 use super::format::NOTES;

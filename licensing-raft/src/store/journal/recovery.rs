@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
 
-use super::{Change, LENGTH_BYTES, file_path};
-use crate::store::disk::{Contents, Damage};
+use super::frame::{Change, LENGTH_BYTES, file_path};
+use crate::engine::types::{Entry, LogId};
+use crate::store::contents::{Contents, Damage};
 use crate::store::record;
-use crate::types::{Entry, LogId};
 
-type Frame = super::Frame<Change<Vec<Entry>>>;
+type Frame = super::frame::Frame<Change<Vec<Entry>>>;
 
 /// What a directory held.
 pub(super) struct Found {

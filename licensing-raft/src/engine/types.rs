@@ -7,8 +7,7 @@ use licensing_core::outcome::Answer;
 use openraft::alias;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
-use crate::runtime::NodeRuntime;
+use crate::engine::runtime::NodeRuntime;
 
 openraft::declare_raft_types!(
     /// openraft as this triad uses it. Leader ids are totally ordered by term (`leader_id_std`): with the default, a
@@ -23,7 +22,6 @@ openraft::declare_raft_types!(
         AsyncRuntime = NodeRuntime,
 );
 
-pub(crate) type Raft = openraft::Raft<Types, Machine>;
 pub(crate) type Entry = alias::EntryOf<Types>;
 pub(crate) type LogId = alias::LogIdOf<Types>;
 pub(crate) type Vote = alias::VoteOf<Types>;

@@ -15,11 +15,11 @@ use openraft::type_config::TypeConfigExt;
 use openraft::vote::RaftLeaderId;
 
 use crate::config::NodeConfig;
+use crate::engine::types::{Entry, LogId, Payload, SnapshotMeta, StoredMembership, Types, Vote};
 use crate::error::StartError;
 use crate::machine::Machine;
-use crate::standing::{Standing, TriadId};
+use crate::membership::standing::{Standing, TriadId};
 use crate::store::Store;
-use crate::types::{Entry, LogId, Payload, SnapshotMeta, StoredMembership, Types, Vote};
 
 /// So small a file of the journal is filled by a short run, several times over.
 const SMALL_FILE_BYTES: u64 = 8 << 10;

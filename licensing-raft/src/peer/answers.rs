@@ -12,14 +12,14 @@ use openraft::async_runtime::WatchReceiver;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
-use crate::bootstrap;
-use crate::node::Inner;
+use crate::engine::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
+use crate::membership::bootstrap;
+use crate::membership::standing::Standing;
 use crate::peer::checks::{self, Distrust};
 use crate::peer::frame::FrameError;
 use crate::peer::hello::Proven;
 use crate::peer::message::{Chunk, Envelope, PeerReply, PeerRequest, Report};
-use crate::standing::Standing;
-use crate::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
+use crate::shared::Shared;
 
 /// Requests of one connection under way at once: a peer pipelines 16 appends, a few more stay in the socket.
 const CONCURRENCY: usize = 32;
@@ -28,7 +28,7 @@ const CONCURRENCY: usize = 32;
 const MAX_SNAPSHOT_BYTES: u64 = licensing_core::codec::SNAPSHOT_LIMIT as u64;
 
 /// Answers one peer connection until it ends.
-pub(crate) async fn serve<S>(inner: Arc<Inner>, proven: Proven<S>)
+pub(crate) async fn serve<S>(shared: Arc<Shared>, proven: Proven<S>)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -49,8 +49,8 @@ where
     });
     // New requests are first polled in the order of their arrival, which hands appends to openraft in order.
     let replies = requests.map(|Envelope { id, body }| {
-        let (inner, assembly) = (inner.clone(), assembly.clone());
-        async move { Envelope { id, body: answer(&inner, peer, &assembly, body).await } }
+        let (shared, assembly) = (shared.clone(), assembly.clone());
+        async move { Envelope { id, body: answer(&shared, peer, &assembly, body).await } }
     });
     let mut replies = std::pin::pin!(replies.buffer_unordered(CONCURRENCY));
     while let Some(reply) = replies.next().await {
@@ -68,27 +68,27 @@ where
 }
 
 async fn answer(
-    inner: &Arc<Inner>,
+    shared: &Arc<Shared>,
     peer: Role,
     assembly: &Mutex<Assembly>,
     request: PeerRequest,
 ) -> PeerReply {
     let answered = match request {
-        PeerRequest::Append(request) => append(inner, peer, request).await,
-        PeerRequest::Vote(request) => vote(inner, peer, request, false).await,
-        PeerRequest::PreVote(request) => vote(inner, peer, request, true).await,
-        PeerRequest::Transfer(request) => transfer(inner, peer, request).await,
-        PeerRequest::Snapshot(chunk) => snapshot(inner, peer, assembly, chunk).await,
-        PeerRequest::Survey(report) => survey(inner, peer, report),
-        PeerRequest::Found(triad_id) => bootstrap::agree(inner, triad_id).map(|()| PeerReply::Found),
+        PeerRequest::Append(request) => append(shared, peer, request).await,
+        PeerRequest::Vote(request) => vote(shared, peer, request, false).await,
+        PeerRequest::PreVote(request) => vote(shared, peer, request, true).await,
+        PeerRequest::Transfer(request) => transfer(shared, peer, request).await,
+        PeerRequest::Snapshot(chunk) => snapshot(shared, peer, assembly, chunk).await,
+        PeerRequest::Survey(report) => survey(shared, peer, report),
+        PeerRequest::Found(triad_id) => bootstrap::agree(shared, triad_id).map(|()| PeerReply::Found),
     };
     answered.unwrap_or_else(PeerReply::Refused)
 }
 
-fn survey(inner: &Inner, peer: Role, report: Report) -> Result<PeerReply, String> {
+fn survey(shared: &Shared, peer: Role, report: Report) -> Result<PeerReply, String> {
     checks::report(peer, &report).map_err(|why| distrust(peer, why))?;
-    inner.survey.note(report, Duration::ZERO);
-    Ok(PeerReply::Survey(inner.report()))
+    shared.survey.note(report, Duration::ZERO);
+    Ok(PeerReply::Survey(shared.report()))
 }
 
 fn distrust(peer: Role, why: Distrust) -> String {
@@ -96,62 +96,62 @@ fn distrust(peer: Role, why: Distrust) -> String {
     why.to_string()
 }
 
-fn own_term(inner: &Inner) -> u64 {
-    inner.raft.metrics().borrow_watched().current_term
+fn own_term(shared: &Shared) -> u64 {
+    shared.raft.metrics().borrow_watched().current_term
 }
 
 /// A server without full membership takes entries only from a leader that knows how little it remembers.
-fn may_take_entries(inner: &Inner) -> Result<(), String> {
-    match inner.standing.read() {
+fn may_take_entries(shared: &Shared) -> Result<(), String> {
+    match shared.standing.read() {
         Standing::Member { .. } | Standing::Founding { .. } => Ok(()),
         Standing::Unborn => Err("this server does not belong to a triad yet".to_owned()),
-        Standing::Joining { .. } if inner.is_readmitted() => Ok(()),
+        Standing::Joining { .. } if shared.is_readmitted() => Ok(()),
         Standing::Joining { .. } => Err("this server lost its log and waits to be readmitted".to_owned()),
     }
 }
 
-async fn append(inner: &Inner, peer: Role, request: AppendRequest) -> Result<PeerReply, String> {
-    may_take_entries(inner)?;
-    checks::append(peer, &request, own_term(inner)).map_err(|why| distrust(peer, why))?;
-    let response = inner.raft.append_entries(request).await.map_err(|error| error.to_string())?;
+async fn append(shared: &Shared, peer: Role, request: AppendRequest) -> Result<PeerReply, String> {
+    may_take_entries(shared)?;
+    checks::append(peer, &request, own_term(shared)).map_err(|why| distrust(peer, why))?;
+    let response = shared.raft.append_entries(request).await.map_err(|error| error.to_string())?;
     if !matches!(response, AppendResponse::HigherVote(_)) {
-        inner.sign.note();
+        shared.sign.note();
     }
     Ok(PeerReply::Append(response))
 }
 
-async fn vote(inner: &Inner, peer: Role, request: VoteRequest, before: bool) -> Result<PeerReply, String> {
-    if !inner.standing.read().may_vote() && !planted(Mutant::EmptyDiskVotes) {
+async fn vote(shared: &Shared, peer: Role, request: VoteRequest, before: bool) -> Result<PeerReply, String> {
+    if !shared.standing.read().may_vote() && !planted(Mutant::EmptyDiskVotes) {
         return Err("this server has no memory to vote on yet".to_owned());
     }
-    checks::candidate(peer, &request.vote, own_term(inner)).map_err(|why| distrust(peer, why))?;
+    checks::candidate(peer, &request.vote, own_term(shared)).map_err(|why| distrust(peer, why))?;
     // A lease this server had granted before it was restarted may still run: voting now could make two masters.
-    if inner.started.elapsed() < inner.config.timings.lease() && !request.leadership_transfer {
+    if shared.started.elapsed() < shared.config.timings.lease() && !request.leadership_transfer {
         return Err("this server was started less than a lease ago".to_owned());
     }
     let candidate_last = request.last_log_id;
-    let asked = if before { inner.raft.pre_vote(request).await } else { inner.raft.vote(request).await };
+    let asked = if before { shared.raft.pre_vote(request).await } else { shared.raft.vote(request).await };
     let response = asked.map_err(|error| error.to_string())?;
     if response.vote_granted && !before {
-        inner.sign.note();
+        shared.sign.note();
     }
     let behind = !response.vote_granted && response.last_log_id > candidate_last;
-    if behind && inner.config.role == Role::Tertiary {
+    if behind && shared.config.role == Role::Tertiary {
         // Nobody else can lead: the candidate lacks entries this server holds. Become caretaker, bring it up to date,
         // hand over (`pin`). openraft ignores this while a living leader's lease is valid.
-        inner.counts.caretaker_campaigns.fetch_add(1, Ordering::Relaxed);
-        let _ = inner.raft.trigger().elect(true).await;
+        shared.counts.caretaker_campaigns.fetch_add(1, Ordering::Relaxed);
+        let _ = shared.raft.trigger().elect(true).await;
     }
     Ok(PeerReply::Vote(response))
 }
 
-async fn transfer(inner: &Inner, peer: Role, request: TransferRequest) -> Result<PeerReply, String> {
-    checks::transfer(peer, &request, own_term(inner)).map_err(|why| distrust(peer, why))?;
-    if *request.to_node_id() == inner.config.role.number() && inner.is_leaving() {
+async fn transfer(shared: &Shared, peer: Role, request: TransferRequest) -> Result<PeerReply, String> {
+    checks::transfer(peer, &request, own_term(shared)).map_err(|why| distrust(peer, why))?;
+    if *request.to_node_id() == shared.config.role.number() && shared.is_leaving() {
         return Err("this server is stopping".to_owned());
     }
-    let response = inner.raft.handle_transfer_leader(request).await.map_err(|error| error.to_string())?;
-    inner.sign.note();
+    let response = shared.raft.handle_transfer_leader(request).await.map_err(|error| error.to_string())?;
+    shared.sign.note();
     Ok(PeerReply::Transfer(response))
 }
 
@@ -191,20 +191,20 @@ impl Assembly {
 }
 
 async fn snapshot(
-    inner: &Inner,
+    shared: &Shared,
     peer: Role,
     assembly: &Mutex<Assembly>,
     chunk: Chunk,
 ) -> Result<PeerReply, String> {
-    may_take_entries(inner)?;
-    let applied = inner.raft.metrics().borrow_watched().last_applied;
-    checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(inner), applied)
+    may_take_entries(shared)?;
+    let applied = shared.raft.metrics().borrow_watched().last_applied;
+    checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(shared), applied)
         .map_err(|why| distrust(peer, why))?;
-    inner.sign.note();
+    shared.sign.note();
     let Some(state) = assembly.lock().await.add(&chunk)? else { return Ok(PeerReply::Snapshot(None)) };
     // What does not decode must not reach openraft: a failed installation would stop this node.
     let checked = state.clone();
-    crate::runtime::off_thread(move || licensing_core::state::State::from_bytes(&checked).map(drop))
+    crate::engine::runtime::off_thread(move || licensing_core::state::State::from_bytes(&checked).map(drop))
         .await
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
@@ -212,7 +212,7 @@ async fn snapshot(
     tracing::info!(%peer, ?index, bytes = state.len(), "installing a snapshot");
     let snapshot = Snapshot { meta: chunk.meta, snapshot: state };
     let response =
-        inner.raft.install_full_snapshot(chunk.vote, snapshot).await.map_err(|error| error.to_string())?;
-    inner.counts.snapshots_installed.fetch_add(1, Ordering::Relaxed);
+        shared.raft.install_full_snapshot(chunk.vote, snapshot).await.map_err(|error| error.to_string())?;
+    shared.counts.snapshots_installed.fetch_add(1, Ordering::Relaxed);
     Ok(PeerReply::Snapshot(Some(response.vote)))
 }

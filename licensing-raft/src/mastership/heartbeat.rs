@@ -6,17 +6,17 @@ use std::sync::Arc;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 
-use crate::looks;
-use crate::node::Inner;
+use crate::engine::looks;
+use crate::shared::Shared;
 
 /// Sends a heartbeat every interval while this server leads, until the node ends.
-pub(crate) async fn send(inner: Arc<Inner>) {
-    let metrics = inner.raft.metrics();
+pub(crate) async fn send(shared: Arc<Shared>) {
+    let metrics = shared.raft.metrics();
     loop {
-        looks::next(inner.started, inner.config.timings.heartbeat()).await;
+        looks::next(shared.started, shared.config.timings.heartbeat()).await;
         let leads = metrics.borrow_watched().state == ServerState::Leader;
         // An engine that has stopped is found out elsewhere; here there is nothing left to do.
-        if leads && inner.raft.trigger().heartbeat().await.is_err() {
+        if leads && shared.raft.trigger().heartbeat().await.is_err() {
             return;
         }
     }

@@ -157,7 +157,7 @@ fn median_time(own: Timestamp, peer_offsets_ms: &[i64], state_clock: Timestamp) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::standing::Standing;
+    use crate::membership::standing::Standing;
 
     const HOUR: i64 = 3_600_000;
     const NOW_MS: u64 = 1_772_366_400_000;
@@ -187,7 +187,6 @@ mod tests {
             clock,
             leaving: false,
             software_version: String::new(),
-            license_fingerprint: String::new(),
             readmitted: Vec::new(),
         }
     }

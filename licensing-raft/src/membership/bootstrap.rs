@@ -13,44 +13,44 @@ use std::sync::Arc;
 use licensing_core::id::{LogIndex, Role};
 use openraft::async_runtime::WatchReceiver;
 
-use crate::node::Inner;
+use crate::membership::standing::{Standing, TriadId};
+use crate::peer::known::{ANSWER_TTL, UNSETTLED_INTERVAL};
 use crate::peer::message::{PeerReply, PeerRequest};
-use crate::standing::{Standing, TriadId};
-use crate::survey::{ANSWER_TTL, UNSETTLED_INTERVAL};
+use crate::shared::Shared;
 
 /// Works on the membership of this server until it is a full one.
-pub(crate) async fn settle(inner: Arc<Inner>) {
+pub(crate) async fn settle(shared: Arc<Shared>) {
     let mut goal = None;
     loop {
-        match inner.standing.read() {
+        match shared.standing.read() {
             Standing::Member { .. } => return,
-            Standing::Unborn => unborn(&inner),
-            Standing::Founding { triad_id } => founding(&inner, triad_id).await,
-            Standing::Joining { triad_id } => joining(&inner, triad_id, &mut goal),
+            Standing::Unborn => unborn(&shared),
+            Standing::Founding { triad_id } => founding(&shared, triad_id).await,
+            Standing::Joining { triad_id } => joining(&shared, triad_id, &mut goal),
         }
         tokio::time::sleep(UNSETTLED_INTERVAL).await;
     }
 }
 
 /// Another server is about to found the triad: agree, if there is nothing to lose here.
-pub(crate) fn agree(inner: &Inner, triad_id: TriadId) -> Result<(), String> {
-    let standing = inner.standing.read();
-    if inner.has_history() {
-        return Err(format!("the {} already has a history", inner.config.role));
+pub(crate) fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), String> {
+    let standing = shared.standing.read();
+    if shared.has_history() {
+        return Err(format!("the {} already has a history", shared.config.role));
     }
     match standing {
-        Standing::Unborn | Standing::Member { .. } => change(inner, Standing::Member { triad_id }),
-        Standing::Founding { .. } => Err(format!("the {} is founding the triad itself", inner.config.role)),
+        Standing::Unborn | Standing::Member { .. } => change(shared, Standing::Member { triad_id }),
+        Standing::Founding { .. } => Err(format!("the {} is founding the triad itself", shared.config.role)),
         Standing::Joining { .. } => {
-            Err(format!("the {} lost its log and must not found anew", inner.config.role))
+            Err(format!("the {} lost its log and must not found anew", shared.config.role))
         }
     }
 }
 
-fn change(inner: &Inner, standing: Standing) -> Result<(), String> {
-    inner.standing.write(&standing).map_err(|error| {
+fn change(shared: &Shared, standing: Standing) -> Result<(), String> {
+    shared.standing.write(&standing).map_err(|error| {
         let why = format!("cannot write the standing of this server: {error}");
-        inner.fail(why.clone());
+        shared.fail(why.clone());
         why
     })?;
     tracing::info!("this server is now {}", describe(&standing));
@@ -66,42 +66,42 @@ fn describe(standing: &Standing) -> String {
     }
 }
 
-fn unborn(inner: &Inner) {
-    let heard = inner.config.role.others().map(|role| inner.survey.fresh(role));
+fn unborn(shared: &Shared) {
+    let heard = shared.config.role.others().map(|role| shared.survey.fresh(role));
     if let Some(elder) = heard.iter().flatten().find(|heard| heard.report.has_history()) {
         // A failed write has stopped the node.
-        let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
+        let _ = change(shared, Standing::Joining { triad_id: elder.report.standing.triad_id() });
         return;
     }
-    let founder = inner.config.role == Role::Primary || inner.config.force_bootstrap;
+    let founder = shared.config.role == Role::Primary || shared.config.force_bootstrap;
     let ready = heard
         .iter()
         .flatten()
         .filter(|heard| matches!(heard.report.standing, Standing::Unborn | Standing::Member { .. }))
         .count();
-    let needed = if inner.config.force_bootstrap { 1 } else { 2 };
+    let needed = if shared.config.force_bootstrap { 1 } else { 2 };
     if founder && ready >= needed {
-        match inner.environment.randomness.bytes() {
+        match shared.environment.randomness.bytes() {
             Ok(bytes) => {
                 let triad_id = TriadId(bytes[..16].try_into().unwrap_or_default());
-                let _ = change(inner, Standing::Founding { triad_id });
+                let _ = change(shared, Standing::Founding { triad_id });
             }
-            Err(error) => inner.fail(format!("cannot draw a name for the triad: {error}")),
+            Err(error) => shared.fail(format!("cannot draw a name for the triad: {error}")),
         }
     }
 }
 
-async fn founding(inner: &Inner, triad_id: TriadId) {
+async fn founding(shared: &Shared, triad_id: TriadId) {
     let mut agreed = 0;
-    for role in inner.config.role.others() {
-        let Some(links) = inner.networks.links(role) else { continue };
+    for role in shared.config.role.others() {
+        let Some(links) = shared.networks.links(role) else { continue };
         match links.control.call(PeerRequest::Found(triad_id), ANSWER_TTL).await {
             Ok(PeerReply::Found) => agreed += 1,
-            Ok(PeerReply::Refused(why)) if !inner.has_history() => {
+            Ok(PeerReply::Refused(why)) if !shared.has_history() => {
                 tracing::warn!("the {role} does not agree to found the triad: {why}");
-                let elder = inner.survey.fresh(role).filter(|heard| heard.report.has_history());
+                let elder = shared.survey.fresh(role).filter(|heard| heard.report.has_history());
                 if let Some(elder) = elder {
-                    let _ = change(inner, Standing::Joining { triad_id: elder.report.standing.triad_id() });
+                    let _ = change(shared, Standing::Joining { triad_id: elder.report.standing.triad_id() });
                     return;
                 }
             }
@@ -109,39 +109,39 @@ async fn founding(inner: &Inner, triad_id: TriadId) {
             Err(error) => tracing::debug!("founding waits: {error}"),
         }
     }
-    let needed = if inner.config.force_bootstrap { 1 } else { 2 };
-    if agreed < needed && !inner.has_history() {
+    let needed = if shared.config.force_bootstrap { 1 } else { 2 };
+    if agreed < needed && !shared.has_history() {
         return;
     }
     let members: BTreeSet<u64> = Role::ALL.into_iter().map(Role::number).collect();
     // An error here means that it was initialized before a crash: what we want.
-    if let Err(error) = inner.raft.initialize(members).await {
+    if let Err(error) = shared.raft.initialize(members).await {
         tracing::debug!("already initialized: {error}");
     }
     // A member without the first entry would wait for a leader that nobody can become. openraft answers before the entry
     // is on the disk.
-    if let Err(error) = inner.log.settle().await {
-        return inner.fail(format!("cannot found the triad: {error}"));
+    if let Err(error) = shared.log.settle().await {
+        return shared.fail(format!("cannot found the triad: {error}"));
     }
-    let _ = change(inner, Standing::Member { triad_id });
+    let _ = change(shared, Standing::Member { triad_id });
 }
 
 /// Membership comes back once this server holds everything the leader held when it was readmitted: every entry this
 /// server may have acknowledged in its former life is among them, because no leader could be elected without it.
-fn joining(inner: &Inner, triad_id: Option<TriadId>, goal: &mut Option<LogIndex>) {
-    if !inner.is_readmitted() {
+fn joining(shared: &Shared, triad_id: Option<TriadId>, goal: &mut Option<LogIndex>) {
+    if !shared.is_readmitted() {
         return;
     }
-    let leader = inner.config.role.others().into_iter().filter_map(|role| inner.survey.fresh(role));
+    let leader = shared.config.role.others().into_iter().filter_map(|role| shared.survey.fresh(role));
     let Some(leader) = leader.into_iter().find(|heard| heard.report.leads) else { return };
     let triad_id = triad_id.or(leader.report.standing.triad_id());
     if goal.is_none() {
         *goal = leader.report.last_log_index;
     }
-    let applied = inner.raft.metrics().borrow_watched().last_applied.map(|id| LogIndex(id.index));
+    let applied = shared.raft.metrics().borrow_watched().last_applied.map(|id| LogIndex(id.index));
     if let (Some(goal), Some(triad_id)) = (*goal, triad_id)
         && applied >= Some(goal)
     {
-        let _ = change(inner, Standing::Member { triad_id });
+        let _ = change(shared, Standing::Member { triad_id });
     }
 }

@@ -1,10 +1,4 @@
-//! For simulations: disks in memory, and servers that stand still. Nodes are started with
-//! [`crate::Node::start_simulated`], under a paused clock and with an [`crate::Environment`] of the simulation's own.
-//!
-//! For hostile input: [`wire`] reads bytes as a node reads them, [`forge`] speaks as a peer that lies.
-
-pub mod forge;
-pub mod wire;
+//! Servers that stand still.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,9 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use tracing::Span;
-
-pub use crate::store::memory::{DiskHabits, DiskMoment, MemoryDisk};
-pub use crate::tasks::TaskList;
 
 /// Lets a simulated server stand still, as SIGSTOP or a suspended virtual machine does: while the gate is closed, no task
 /// behind it takes a step, though time passes and bytes arrive. Clones are the same gate, open at first.

@@ -4,10 +4,10 @@ use std::sync::PoisonError;
 
 use licensing_core::id::{LogIndex, Role};
 
-use crate::node::Inner;
+use crate::membership::standing::Standing;
+use crate::peer::known::CLOCK_TOLERANCE_MS;
 use crate::peer::message::Report;
-use crate::standing::Standing;
-use crate::survey::CLOCK_TOLERANCE_MS;
+use crate::shared::Shared;
 
 /// What one server knows of a server of its triad (itself included).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,22 +30,22 @@ pub struct ServerHealth {
 }
 
 /// What this server knows of one of the three.
-pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
-    let own = inner.report();
-    let newest = inner.survey.newest_index().max(own.last_log_index);
-    let now = inner.environment.clock.now();
-    let median_offset_ms = inner.survey.median_offset_ms(now);
+pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
+    let own = shared.report();
+    let newest = shared.survey.newest_index().max(own.last_log_index);
+    let now = shared.environment.clock.now();
+    let median_offset_ms = shared.survey.median_offset_ms(now);
     let lag = |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
-    if role == inner.config.role {
-        let version = inner.config.software_version.clone();
+    if role == shared.config.role {
+        let version = shared.config.software_version.clone();
         let remarks = [standing_remark(&own.standing), clock_remark(-median_offset_ms)];
         let remark = joined(remarks.into_iter().flatten());
         let applied_index = own.applied_index;
         let (member, log_lag) = (own.standing.may_vote(), lag(applied_index));
         return ServerHealth { role, up: true, version, applied_index, log_lag, member, remark };
     }
-    let trouble = inner.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(heard) = inner.survey.of(role) else {
+    let trouble = shared.troubles[role.place()].lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Some(heard) = shared.survey.of(role) else {
         let version = String::new();
         return ServerHealth {
             role,
@@ -60,7 +60,7 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
     let up = heard.is_fresh();
     let report = heard.report.clone();
     let remark = if up {
-        peer_remark(inner, &report, heard.clock_offset_ms(now) - median_offset_ms)
+        peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms)
     } else {
         trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
     };
@@ -75,13 +75,10 @@ pub(crate) fn of(inner: &Inner, role: Role) -> ServerHealth {
     }
 }
 
-fn peer_remark(inner: &Inner, report: &Report, off_median_ms: i64) -> Option<String> {
+fn peer_remark(report: &Report, off_median_ms: i64) -> Option<String> {
     let leaving = report.leaving.then(|| "stopping".to_owned());
-    let other_license = report.license_fingerprint != inner.config.license_fingerprint;
-    let other_license =
-        other_license.then(|| format!("its license file differs from that of the {}", inner.config.role));
     let clock = clock_remark(off_median_ms);
-    let remarks = [standing_remark(&report.standing), leaving, other_license, clock];
+    let remarks = [standing_remark(&report.standing), leaving, clock];
     joined(remarks.into_iter().flatten())
 }
 

@@ -13,40 +13,22 @@ use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, RaftMetrics};
 
-use crate::looks::{self, LOOK};
-use crate::node::Inner;
-use crate::types::Types;
-use crate::watch::Watched;
+use super::Mastership;
+use crate::engine::looks::{self, LOOK};
+use crate::engine::types::Types;
+use crate::engine::watch::Watched;
+use crate::shared::Shared;
 
 /// Shortest time between two looks, for a lease that ends right now, and for a leader that is about to get its first.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// Who may serve, as one server sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mastership {
-    /// Role of the server that sees it so.
-    pub own_role: Role,
-    /// The master, if one is known.
-    pub master: Option<Role>,
-    /// Whether this server may serve now. Implies `master == Some(own_role)`.
-    pub serving: bool,
-    /// Whether a quorum is in reach, as far as this server can know.
-    pub quorum: bool,
-}
-
-impl Mastership {
-    pub(crate) fn unknown(own_role: Role) -> Mastership {
-        Mastership { own_role, master: None, serving: false, quorum: false }
-    }
-}
-
 /// Keeps the watched mastership true until the node ends.
-pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
-    let mut metrics = inner.raft.metrics();
+pub(crate) async fn publish(shared: Arc<Shared>, sender: Watched<Mastership>) {
+    let mut metrics = shared.raft.metrics();
     loop {
         let (now, lease_left) = {
             let metrics = metrics.borrow_watched();
-            (judge(&inner, &metrics), lease_left(&inner, &metrics))
+            (judge(&shared, &metrics), lease_left(&shared, &metrics))
         };
         sender.send_if_modified(|last| {
             let changed = *last != now;
@@ -64,27 +46,27 @@ pub(crate) async fn publish(inner: Arc<Inner>, sender: Watched<Mastership>) {
             biased;
             changed = metrics.changed() => if changed.is_err() {
                 // openraft has ended, in a panic perhaps: nothing is known any more.
-                sender.send_replace(Mastership::unknown(inner.config.role));
+                sender.send_replace(Mastership::unknown(shared.config.role));
                 return;
             },
-            () = next_look(&inner, lease_left) => {}
+            () = next_look(&shared, lease_left) => {}
         }
     }
 }
 
 /// Mastership as it is at this moment. The watched one is a few milliseconds old, and older when this process was
 /// stopped in between: what is answered without a quorum must not rely on it.
-pub(crate) fn now(inner: &Inner) -> Mastership {
+pub(crate) fn now(shared: &Shared) -> Mastership {
     if planted(Mutant::PublishedMastership) {
-        return *inner.mastership.borrow();
+        return *shared.mastership.borrow();
     }
-    judge(inner, &inner.raft.metrics().borrow_watched())
+    judge(shared, &shared.raft.metrics().borrow_watched())
 }
 
 /// What is left of the lease that matters to this server if nothing more is heard: its own, or the one it has granted.
 /// `None` if it has ended, or if something else may change before its end.
-fn lease_left(inner: &Inner, metrics: &RaftMetrics<Types>) -> Option<Duration> {
-    let timings = &inner.config.timings;
+fn lease_left(shared: &Shared, metrics: &RaftMetrics<Types>) -> Option<Duration> {
+    let timings = &shared.config.timings;
     if metrics.state == ServerState::Leader {
         let own = timings.lease().saturating_sub(timings.lease_margin());
         let left =
@@ -92,21 +74,21 @@ fn lease_left(inner: &Inner, metrics: &RaftMetrics<Types>) -> Option<Duration> {
         // A leader may be asked to stop, or begin to hand over, without a message.
         return (left < LOOK).then_some(left);
     }
-    let granted = timings.lease().saturating_sub(inner.sign.elapsed());
+    let granted = timings.lease().saturating_sub(shared.sign.elapsed());
     (!granted.is_zero()).then_some(granted)
 }
 
 /// Waits until the lease ends, or else for the next look.
-async fn next_look(inner: &Inner, lease_left: Option<Duration>) {
+async fn next_look(shared: &Shared, lease_left: Option<Duration>) {
     match lease_left {
         Some(left) => tokio::time::sleep(left.max(SHORTEST_WAIT)).await,
-        None => looks::next(inner.started, LOOK).await,
+        None => looks::next(shared.started, LOOK).await,
     }
 }
 
-fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {
-    let own_role = inner.config.role;
-    let timings = &inner.config.timings;
+fn judge(shared: &Shared, metrics: &RaftMetrics<Types>) -> Mastership {
+    let own_role = shared.config.role;
+    let timings = &shared.config.timings;
     if metrics.running_state.is_err() {
         return Mastership::unknown(own_role);
     }
@@ -119,10 +101,10 @@ fn judge(inner: &Inner, metrics: &RaftMetrics<Types>) -> Mastership {
             .last_applied
             .is_some_and(|applied| **applied.committed_leader_id() == metrics.current_term);
         let entitled = own_role.may_serve() || planted(Mutant::TertiaryServes);
-        let serving = entitled && quorum && settled && !inner.is_handing_over();
+        let serving = entitled && quorum && settled && !shared.is_handing_over();
         return Mastership { own_role, master: serving.then_some(own_role), serving, quorum };
     }
-    let hears_leader = inner.sign.elapsed() < timings.lease();
+    let hears_leader = shared.sign.elapsed() < timings.lease();
     let leader = metrics.current_leader.and_then(Role::from_number).filter(|_| hears_leader);
     Mastership {
         own_role,

@@ -3,7 +3,7 @@
 //!
 //! Every task openraft starts is entered in the task list of the node it belongs to (see [`NodeTasks`]), so that a
 //! stopped or killed node leaves nothing running behind. What would not repeat itself is replaced: watches wake in order
-//! ([`crate::watch`]), random numbers come from the node's own seed, and a simulated node keeps all work on its thread.
+//! ([`crate::engine::watch`]), random numbers come from the node's own seed, and a simulated node keeps all work on its thread.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,8 +16,8 @@ use openraft::{AsyncRuntime, OptionalSend};
 use rand_core::TryRng;
 use rustix::process::{getpriority_process, setpriority_process};
 
-use crate::tasks::TaskList;
-use crate::watch::OrderedWatch;
+use crate::engine::tasks::TaskList;
+use crate::engine::watch::OrderedWatch;
 
 type Tokio = openraft_rt_tokio::TokioRuntime;
 
@@ -35,7 +35,7 @@ pub(crate) struct NodeTasks {
     threads: bool,
     /// Where a simulation holds all tasks up.
     #[cfg(feature = "testing")]
-    gate: crate::testing::Gate,
+    gate: crate::engine::gate::Gate,
 }
 
 impl NodeTasks {
@@ -45,13 +45,13 @@ impl NodeTasks {
             random: Arc::new(AtomicU64::new(seed)),
             threads,
             #[cfg(feature = "testing")]
-            gate: crate::testing::Gate::default(),
+            gate: crate::engine::gate::Gate::default(),
         }
     }
 
     /// The tasks of a simulated node: all of them on one thread and behind a gate.
     #[cfg(feature = "testing")]
-    pub(crate) fn simulated(seed: u64, gate: crate::testing::Gate) -> NodeTasks {
+    pub(crate) fn simulated(seed: u64, gate: crate::engine::gate::Gate) -> NodeTasks {
         NodeTasks { gate, ..NodeTasks::new(seed, false) }
     }
 

@@ -1,0 +1,41 @@
+//! Proposing to serve a license, in one entry or in parts.
+
+use licensing_core::command::{Command, Install, MAX_PART_BYTES};
+use licensing_core::digest::Digest;
+use licensing_core::encode::compiled;
+use licensing_core::license::Compiled;
+use licensing_core::outcome::{Answer, Outcome};
+
+use crate::engine::runtime::off_thread;
+use crate::error::ProposeError;
+use crate::propose::MAX_PROPOSAL_BYTES;
+use crate::shared::Shared;
+
+/// Around a part: time, digest, number, lengths.
+const PART_OVERHEAD: usize = 128;
+
+// A license never makes a proposal that is too large: what is longer than a part travels in parts.
+const _: () = assert!(MAX_PART_BYTES + PART_OVERHEAD < MAX_PROPOSAL_BYTES);
+
+impl Shared {
+    /// Proposes the license. A long one goes ahead in parts; the answer is that of the entry that makes them valid, or of
+    /// the part that was denied.
+    pub(crate) async fn install(&self, license: Compiled) -> Result<Answer, ProposeError> {
+        let encode = move || {
+            let bytes = compiled::to_bytes(&license);
+            (bytes.len() > MAX_PART_BYTES).then(|| (Digest::of(&bytes), bytes)).ok_or(license)
+        };
+        let encoded = off_thread(encode).await.map_err(|error| ProposeError::Unknown(error.to_string()))?;
+        let (digest, bytes) = match encoded {
+            Ok(long) => long,
+            Err(short) => return self.propose(&Command::Install(short.into())).await,
+        };
+        for (part, bytes) in (0..).zip(bytes.chunks(MAX_PART_BYTES)) {
+            let answer = self.propose(&Command::Stage { digest, part, bytes: bytes.to_vec() }).await?;
+            if !matches!(answer.outcome, Outcome::Staged { .. }) {
+                return Ok(answer);
+            }
+        }
+        self.propose(&Command::Install(Install::Staged { digest })).await
+    }
+}

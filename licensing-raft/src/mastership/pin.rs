@@ -1,0 +1,133 @@
+//! Keeps the leadership where `licensing_core::mastership` wants it: when this server leads and another should, it hands
+//! over.
+//!
+//! openraft's `transfer_leader` neither checks its target nor ever gives up: a target that dies at that moment leaves
+//! the old leader mute for good. So the target is checked before, and a watchdog ends a handover that does not end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use licensing_core::id::Role;
+use licensing_core::mastership::{Candidate, MastershipView, desired_master};
+use licensing_core::mutant::{Mutant, planted};
+use openraft::async_runtime::WatchReceiver;
+use openraft::{Instant as _, ServerState};
+use tokio::time::Instant;
+
+use crate::engine::looks::{self, LOOK};
+use crate::engine::types::Metrics;
+use crate::mastership::handover::hand_over;
+use crate::membership::readmission;
+use crate::shared::Shared;
+
+/// A target this close to the tip catches up in a few milliseconds (measured: 5 to 17).
+const MAX_LAG: u64 = 64;
+
+/// After a handover that failed, its target is not tried again for this long.
+const PENALTY: Duration = Duration::from_millis(500);
+
+/// Hands over whenever another server should be master, until the node ends.
+pub(crate) async fn pin(shared: Arc<Shared>) {
+    let mut metrics = shared.raft.metrics();
+    let mut led_since: Option<(u64, Instant)> = None;
+    let mut penalties: BTreeMap<Role, Instant> = BTreeMap::new();
+    loop {
+        tokio::select! {
+            biased;
+            changed = metrics.changed() => if changed.is_err() { return },
+            // What peers know of themselves changes without a message of openraft; only a leader asks.
+            () = looks::next(shared.started, LOOK), if led_since.is_some() => {}
+        }
+        let now = metrics.borrow_and_update().clone();
+        if now.state != ServerState::Leader {
+            led_since = None;
+            continue;
+        }
+        let since = match led_since {
+            Some((term, since)) if term == now.current_term => since,
+            _ => {
+                led_since = Some((now.current_term, Instant::now()));
+                Instant::now()
+            }
+        };
+        readmission::readmit(&shared).await;
+        if shared.is_leaving() || is_green(&shared, since) {
+            continue;
+        }
+        penalties.retain(|_, until| Instant::now() < *until);
+        let Some(target) = wanted_elsewhere(&shared, &now, &penalties) else { continue };
+        if !hand_over(&shared, target).await {
+            tracing::warn!("the handover to the {target} failed, this server goes on");
+            penalties.insert(target, Instant::now() + PENALTY);
+        }
+    }
+}
+
+/// A new master stays for a few heartbeats before it may give back: the server it took over from may be on its way out.
+/// A caretaker does not wait, nobody is served while it leads.
+fn is_green(shared: &Shared, since: Instant) -> bool {
+    let flaps = planted(Mutant::FailbackFlaps);
+    !flaps && shared.config.role.may_serve() && since.elapsed() < shared.config.timings.heartbeat() * 4
+}
+
+fn wanted_elsewhere(shared: &Shared, metrics: &Metrics, penalties: &BTreeMap<Role, Instant>) -> Option<Role> {
+    let own = shared.config.role;
+    let (preferred, maintenance) = shared.machine.look(|state| {
+        (state.preferred_master(), [Role::Primary, Role::Secondary].map(|role| state.in_maintenance(role)))
+    });
+    let candidate = |role: Role| {
+        let in_maintenance = maintenance[role.place()];
+        if role == own {
+            return Candidate { reachable: true, caught_up: true, stable: true, in_maintenance };
+        }
+        peer_candidate(shared, metrics, role, in_maintenance, penalties.contains_key(&role))
+    };
+    let view = MastershipView {
+        primary_is_master: shared.config.primary_is_master,
+        preferred,
+        current: Some(own),
+        candidates: [candidate(Role::Primary), candidate(Role::Secondary)],
+    };
+    desired_master(&view).filter(|role| *role != own)
+}
+
+fn peer_candidate(
+    shared: &Shared,
+    metrics: &Metrics,
+    role: Role,
+    in_maintenance: bool,
+    penalty: bool,
+) -> Candidate {
+    if planted(Mutant::BlindHandover) {
+        return Candidate { reachable: true, caught_up: true, stable: true, in_maintenance };
+    }
+    let id = role.number();
+    let acked = metrics.heartbeat.as_ref().and_then(|heartbeat| heartbeat.get(&id).copied().flatten());
+    let reachable = acked.is_some_and(|acked| acked.elapsed() < shared.config.timings.heartbeat() * 2);
+    let matched =
+        metrics.replication.as_ref().and_then(|replication| replication.get(&id).copied().flatten());
+    let lag = metrics.last_log_index.unwrap_or(0).saturating_sub(matched.map_or(0, |id| id.index));
+    let heard = shared.survey.fresh(role);
+    let member =
+        heard.as_ref().is_some_and(|heard| heard.report.standing.may_vote() && !heard.report.leaving);
+    let stable = heard.is_some_and(|heard| heard.is_stable(shared.config.failback_hold));
+    Candidate {
+        reachable: reachable && member,
+        caught_up: matched.is_some() && lag <= MAX_LAG,
+        stable: stable && !penalty || planted(Mutant::FailbackFlaps),
+        in_maintenance,
+    }
+}
+
+/// The best server to hand over to when this one stops, if there is one.
+pub(crate) fn successor(shared: &Shared) -> Option<Role> {
+    let metrics = shared.raft.metrics().borrow_watched().clone();
+    if metrics.state != ServerState::Leader {
+        return None;
+    }
+    shared.config.role.others().into_iter().filter(|role| role.may_serve()).find(|role| {
+        let candidate = peer_candidate(shared, &metrics, *role, false, false);
+        candidate.reachable && candidate.caught_up
+    })
+}

@@ -1,0 +1,5 @@
+//! How a server becomes a full member of its triad, and what it may do until then.
+
+pub(crate) mod bootstrap;
+pub(crate) mod readmission;
+pub(crate) mod standing;

@@ -1,0 +1,34 @@
+//! Asking peers what they know, again and again.
+
+use std::sync::Arc;
+
+use licensing_core::id::Role;
+use tokio::time::Instant;
+
+use crate::peer::checks;
+use crate::peer::known::{ANSWER_TTL, SETTLED_INTERVAL, UNSETTLED_INTERVAL};
+use crate::peer::message::{PeerReply, PeerRequest};
+use crate::shared::Shared;
+
+/// Asks a peer what it knows, again and again.
+pub(crate) async fn survey(shared: Arc<Shared>, role: Role) {
+    loop {
+        ask(&shared, role).await;
+        let settled = shared.standing.read().may_vote()
+            && shared.survey.fresh(role).is_none_or(|heard| heard.report.standing.may_vote());
+        tokio::time::sleep(if settled { SETTLED_INTERVAL } else { UNSETTLED_INTERVAL }).await;
+    }
+}
+
+/// Asks a peer once, and takes note of what it says.
+pub(crate) async fn ask(shared: &Shared, role: Role) {
+    let Some(links) = shared.networks.links(role) else { return };
+    let asked_at = Instant::now();
+    let reply = links.control.call(PeerRequest::Survey(shared.report()), ANSWER_TTL).await;
+    if let Ok(PeerReply::Survey(report)) = reply
+        && checks::report(role, &report).is_ok()
+    {
+        // The peer read its clock about half-way between question and answer.
+        shared.survey.note(report, asked_at.elapsed() / 2);
+    }
+}

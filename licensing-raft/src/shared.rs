@@ -1,0 +1,111 @@
+//! What all rooms of a running node share. What is done with it stands in the rooms; here are only the questions that
+//! several of them ask.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use licensing_core::id::{LogIndex, Timestamp};
+use licensing_core::state::State;
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
+
+use crate::config::NodeConfig;
+use crate::engine::runtime::NodeTasks;
+use crate::engine::watch::Watched;
+use crate::environment::Environment;
+use crate::machine::{Machine, Raft};
+use crate::mastership::Mastership;
+use crate::mastership::leader_sign::LeaderSign;
+use crate::membership::standing::StandingKeeper;
+use crate::peer::hello::Introduction;
+use crate::peer::known::Survey;
+use crate::peer::message::Report;
+use crate::peer::network::PeerNetworks;
+use crate::peer::reception::Reception;
+use crate::sessions::grace::Grace;
+use crate::sessions::signs_of_life::SignsOfLife;
+use crate::status::counts::Counts;
+use crate::store::log::LogStore;
+
+pub(crate) struct Shared {
+    pub(crate) config: NodeConfig,
+    pub(crate) environment: Environment,
+    pub(crate) raft: Raft,
+    pub(crate) machine: Machine,
+    pub(crate) standing: Arc<dyn StandingKeeper>,
+    pub(crate) networks: PeerNetworks,
+    pub(crate) survey: Survey,
+    pub(crate) sign: LeaderSign,
+    pub(crate) signs_of_life: SignsOfLife,
+    pub(crate) grace: Grace,
+    pub(crate) mastership: Watched<Mastership>,
+    pub(crate) started: Instant,
+    pub(crate) log: LogStore,
+    pub(crate) boot: [u8; 16],
+    pub(crate) introduction: Introduction,
+    pub(crate) troubles: [Arc<Mutex<Option<String>>>; 3],
+    pub(crate) remarks: Vec<String>,
+    /// Stopping: still answers its peers, takes no mastership and no proposals.
+    pub(crate) leaving: AtomicBool,
+    /// Answers nobody any more.
+    pub(crate) stopped: AtomicBool,
+    pub(crate) handovers: AtomicU32,
+    pub(crate) counts: Counts,
+    pub(crate) readmitted: Mutex<Vec<[u8; 16]>>,
+    pub(crate) failure: Watched<Option<String>>,
+    pub(crate) proposals: Semaphore,
+    pub(crate) reception: Reception,
+    pub(crate) tasks: NodeTasks,
+    /// Tasks that answer peers: they end before openraft does.
+    pub(crate) connections: NodeTasks,
+    /// Set once everything has ended: whoever asks for the end a second time waits for the same one.
+    pub(crate) ended: OnceCell<()>,
+}
+
+impl Shared {
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Stops serving for good and says why. The first reason stays.
+    pub(crate) fn fail(&self, why: String) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            if first {
+                tracing::error!("{why}");
+                *failure = Some(why);
+            }
+            first
+        });
+    }
+
+    /// Whether this server may hold something that was decided. A vote alone is none: where two servers have no entry,
+    /// nothing was ever decided, and a founder that loses its disk before the first decision may found again.
+    pub(crate) fn has_history(&self) -> bool {
+        self.raft.metrics().borrow_watched().last_log_index.is_some()
+    }
+
+    pub(crate) fn triad_time(&self) -> Timestamp {
+        let state_clock = self.machine.look(State::clock);
+        self.survey.triad_time(self.environment.clock.now(), state_clock)
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        Report {
+            role: self.config.role,
+            boot: self.boot,
+            standing: self.standing.read(),
+            leads: metrics.state == ServerState::Leader,
+            last_log_index: metrics.last_log_index.map(LogIndex),
+            applied_index: metrics.last_applied.map(|id| LogIndex(id.index)),
+            clock: self.environment.clock.now(),
+            leaving: self.is_leaving(),
+            software_version: self.config.software_version.clone(),
+            readmitted: self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}

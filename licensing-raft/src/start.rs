@@ -1,0 +1,139 @@
+//! Putting a node together and setting it to work.
+
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use licensing_core::id::Role;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::Instant;
+
+use crate::config::NodeConfig;
+use crate::engine::runtime::NodeTasks;
+use crate::engine::settings;
+use crate::engine::watch::Watched;
+use crate::environment::Environment;
+use crate::error::StartError;
+use crate::machine::{Machine, Raft};
+use crate::mastership::leader_sign::LeaderSign;
+use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
+use crate::membership::bootstrap;
+use crate::peer::asking;
+use crate::peer::hello::Introduction;
+use crate::peer::known::Survey;
+use crate::peer::link::{Link, Route};
+use crate::peer::message::Lane;
+use crate::peer::network::{PeerLinks, PeerNetworks};
+use crate::peer::pipeline::Progressed;
+use crate::peer::reception::Reception;
+use crate::sessions::expiry;
+use crate::sessions::grace::Grace;
+use crate::sessions::signs_of_life::SignsOfLife;
+use crate::shared::Shared;
+use crate::snapshots;
+use crate::status::counts::Counts;
+use crate::status::watchdog;
+use crate::store::Store;
+
+/// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
+/// that on a slow machine too, at 4,000 decisions a second, a waiting one is answered within its deadline.
+const MAX_PROPOSALS: usize = 2048;
+
+pub(crate) async fn assemble(
+    config: NodeConfig,
+    environment: Environment,
+    store: Store,
+    failure: Watched<Option<String>>,
+    tasks: NodeTasks,
+) -> Result<Arc<Shared>, StartError> {
+    let introduction = Introduction {
+        role: config.role,
+        triad: config.triad.clone(),
+        rules: settings::rules(&config),
+        key: config.peer_key.clone(),
+    };
+    let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
+    let links = Role::ALL.map(|target| {
+        (target != config.role).then(|| {
+            let route = Route {
+                target,
+                address: config.servers[target.place()].clone(),
+                introduction: introduction.clone(),
+                standing: store.standing.clone(),
+                environment: environment.clone(),
+                trouble: troubles[target.place()].clone(),
+            };
+            PeerLinks {
+                log: Link::start(route.clone(), Lane::Log, &tasks),
+                control: Link::start(route.clone(), Lane::Control, &tasks),
+                snapshot: Link::start(route, Lane::Snapshot, &tasks),
+                progressed: Progressed::default(),
+            }
+        })
+    });
+    let append_ttl =
+        config.timings.lease().min(Duration::from_millis(150)).max(config.timings.heartbeat() * 2);
+    // Half of what the lease has to spare; the other half is for the time between looks at it.
+    let append_patience = config.timings.lease_margin() / 2;
+    let networks = PeerNetworks { links, append_ttl, append_patience };
+    let machine = Machine::new(store.shelf.clone());
+    let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
+    let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
+    let raft_config = Arc::new(settings::of_openraft(&config).validate().map_err(|error| engine(&error))?);
+    let raft =
+        Raft::new(config.role.number(), raft_config, networks.clone(), store.log.clone(), machine.clone())
+            .await
+            .map_err(|error| engine(&error))?;
+    for remark in &store.remarks {
+        tracing::error!("{remark}");
+    }
+    let mastership = Watched::new(Mastership::unknown(config.role));
+    let shared = Arc::new(Shared {
+        raft,
+        machine,
+        standing: store.standing,
+        networks,
+        survey: Survey::default(),
+        sign: LeaderSign::new(),
+        signs_of_life: SignsOfLife::default(),
+        grace: Grace::new(config.session_grace),
+        mastership,
+        started: Instant::now(),
+        log: store.log,
+        boot: boot[..16].try_into().unwrap_or_default(),
+        introduction,
+        troubles,
+        remarks: store.remarks,
+        leaving: AtomicBool::new(false),
+        stopped: AtomicBool::new(false),
+        handovers: AtomicU32::new(0),
+        counts: Counts::default(),
+        readmitted: Mutex::default(),
+        failure,
+        proposals: Semaphore::new(MAX_PROPOSALS),
+        reception: Reception::new(),
+        ended: OnceCell::new(),
+        connections: tasks.sibling(),
+        tasks,
+        config,
+        environment,
+    });
+    for role in shared.config.role.others() {
+        shared.tasks.spawn(asking::survey(shared.clone(), role));
+    }
+    shared.tasks.spawn(bootstrap::settle(shared.clone()));
+    shared.tasks.spawn(campaign::campaign(shared.clone()));
+    shared.tasks.spawn(pin::pin(shared.clone()));
+    shared.tasks.spawn(expiry::watch(shared.clone()));
+    shared.tasks.spawn(heartbeat::send(shared.clone()));
+    shared.tasks.spawn(snapshots::take(shared.clone()));
+    shared.tasks.spawn(judge::publish(shared.clone(), shared.mastership.clone()));
+    shared.tasks.spawn(watchdog::watch(shared.clone()));
+    Ok(shared)
+}
+
+/// The beginning of a node's own random numbers, which spread its timers.
+pub(crate) fn seed(environment: &Environment) -> Result<u64, StartError> {
+    let bytes = environment.randomness.bytes().map_err(|error| StartError::Engine(error.to_string()))?;
+    Ok(u64::from_le_bytes(bytes[..8].try_into().unwrap_or_default()))
+}

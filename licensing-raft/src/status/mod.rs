@@ -1,0 +1,5 @@
+//! What is known of the three servers, for whoever asks.
+
+pub(crate) mod counts;
+pub mod health;
+pub(crate) mod watchdog;

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
+use licensing_admin::console::{Failure, put, talk};
+use licensing_admin::exit::Exit;
+use licensing_admin::text::table::Table;
+use licensing_client::license_file::LicenseFile;
+use licensing_client::text::counted;
 use licensing_core::command::{Command, Proposal};
 use licensing_core::id::{LogIndex, Role, Timestamp};
 use licensing_core::license::License;
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
-
-use super::{Failure, put, talk};
-use crate::exit::Exit;
-use crate::license_file::LicenseFile;
-use crate::render::counted;
-use crate::render::table::Table;
 
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let file = LicenseFile::read(path).map_err(Failure::no)?;

@@ -12,10 +12,9 @@ use licensing_core::id::{LogIndex, Role, Seats, SessionId, Timestamp};
 use licensing_core::invariants;
 use licensing_core::license::License;
 use licensing_core::state::State;
+use licensing_daemon::testing::SimulatedServer;
+use licensing_daemon::{DaemonConfig, LicenseFile};
 use licensing_raft::{Node, NodeConfig};
-use licensing_server::config::{Limits, ServerConfig};
-use licensing_server::license_file::LicenseFile;
-use licensing_server::testing::SimulatedServer;
 
 use super::dialing::{Dialing, Tokens};
 use super::host::Host;
@@ -161,14 +160,8 @@ impl Service for Triad {
         node_config.session_grace = GRACE;
         let node =
             Node::start_simulated(node_config.clone(), host.environment(), host.disk(), host.gate()).await;
-        let config = ServerConfig {
-            addresses: node_config.servers.clone(),
-            node: node_config,
-            license: LicenseFile { path: "simulated.lic".into(), text, license: parsed },
-            admin_key: None,
-            limits: Limits::default(),
-            warnings: Vec::new(),
-        };
+        let license = LicenseFile { path: "simulated.lic".into(), text, license: parsed };
+        let config = DaemonConfig::new(node_config, license);
         let simulated = SimulatedServer::new(node.map_err(|error| error.to_string())?, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());

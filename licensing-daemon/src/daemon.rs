@@ -28,6 +28,7 @@ const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a server did not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// See [`StartError`].
     #[error(transparent)]
@@ -105,7 +106,11 @@ impl Daemon {
         // Dropping the set ends the tasks.
         let mut tasks = JoinSet::new();
         tasks.spawn(status::follow_mastership(server.clone()));
-        tasks.spawn(license::follow_installs(server.clone()));
+        let following = license::follow_installs(server.clone());
+        match &server.other_threads {
+            Some(threads) => tasks.spawn_on(following, threads),
+            None => tasks.spawn(following),
+        };
         let accepting = tasks.spawn(port::accept(server.clone(), listener));
         ready(address);
 

@@ -57,10 +57,7 @@ pub(super) fn begin(server: &Arc<Server>, rights: &mut Rights, from: Far, reques
         Request::Status { filter, after } => later(show(server.clone(), filter, after)),
         Request::Authenticate { proof } => Answering::Now(rights.authenticate(server, &proof, from)),
         Request::Reread => match rights.check(server, "reread", from) {
-            Ok(()) => {
-                let server = server.clone();
-                later(async move { reread(&server).await })
-            }
+            Ok(()) => later(reread(server.clone())),
             Err(refusal) => Answering::Now(refusal),
         },
         Request::Shutdown { hand_over } => match rights.check(server, "shutdown", from) {

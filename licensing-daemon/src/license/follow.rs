@@ -5,6 +5,7 @@ use std::sync::Arc;
 use licensing_client::license_file::LicenseFile;
 use licensing_core::event::{Event, EventKind};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::spawn_blocking;
 
 use crate::server::Server;
 
@@ -15,16 +16,21 @@ pub(crate) async fn follow_installs(server: Arc<Server>) {
     loop {
         match events.recv().await {
             Ok(Event { kind: EventKind::LicenseInstalled { .. }, .. }) | Err(RecvError::Lagged(_)) => {
-                let path = server.license().path.clone();
-                // A file that cannot be read now leaves the old one in place: it differs, and the status says so.
-                if let Ok(Ok(file)) = tokio::task::spawn_blocking(move || LicenseFile::read(&path)).await
-                    && file.license.triad_identity() == server.identity
-                {
-                    server.set_license(file);
-                }
+                let server = server.clone();
+                // Cut short only by the end of the runtime, which is the end of this task too.
+                let _ = spawn_blocking(move || look_again(&server)).await;
             }
             Ok(_) => {}
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+fn look_again(server: &Server) {
+    // A file that cannot be read now leaves the old one in place: it differs, and the status says so.
+    if let Ok(file) = LicenseFile::read(&server.license().path)
+        && file.license.triad_identity() == server.identity
+    {
+        server.set_license(file);
     }
 }

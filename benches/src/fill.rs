@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use licensing_client::connection::Connection;
-use licensing_client::protocol::{
-    ClientMessage, Hello, MAX_UNANSWERED, PROTOCOL_VERSION, Reply, Request, ServerMessage,
-};
+use licensing_client::protocol::{ClientMessage, Hello, MAX_UNANSWERED, Reply, Request, ServerMessage};
 use licensing_client::{OsTokens, ServerAddress, TcpDial, TokenSource};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{RequestId, Seats, SessionId, Token};
@@ -189,7 +187,7 @@ impl Pump {
 
     async fn run(mut self, server: ServerAddress) -> anyhow::Result<(Vec<Holder>, u64)> {
         let software = "licensing-benches".to_owned();
-        let hello = Hello { version: PROTOCOL_VERSION, software, relay: false };
+        let hello = Hello::new(software);
         let mut connection = Connection::open(&TcpDial, &server, &hello).await?;
         let mut last_answer = Instant::now();
         loop {

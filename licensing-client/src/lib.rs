@@ -63,7 +63,7 @@ pub use checkout::{Checkout, CheckoutRequest};
 pub use client::{Client, ClientConfig};
 pub use dial::{Dial, OsTokens, Stream, TcpDial, TokenSource};
 pub use direct::{Direct, DirectError};
-pub use error::{ConnectError, ConnectionError, RequestError};
+pub use error::{Awaited, ConnectError, ConnectionError, RequestError};
 pub use event::ClientEvent;
 pub use identity::current_identity;
 pub use search_path::{SearchPath, SearchPathError, ServerAddress};

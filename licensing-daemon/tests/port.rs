@@ -17,7 +17,8 @@ use support::{FEATURES, Raw, TestTriad, bytes, read_to_end, refusal, text, wait_
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-const HELLO: Hello = Hello { version: PROTOCOL_VERSION, software: String::new(), relay: false };
+const HELLO: Hello =
+    Hello { version: PROTOCOL_VERSION, software: String::new(), relay: false, relayed_by: None };
 
 fn status() -> Request {
     Request::Status { filter: StatusFilter::default(), after: None }
@@ -106,7 +107,7 @@ async fn a_connection_that_says_nothing_is_closed_after_two_seconds() {
 #[tokio::test]
 async fn another_protocol_version_is_told_ours() {
     let (_triad, address) = alone().await;
-    let newer = Hello { version: 9, software: "test".to_owned(), relay: false };
+    let newer = Hello { version: 9, ..Hello::new("test") };
     let refused = Welcome::Refused(Refusal::Version { server: PROTOCOL_VERSION });
     assert_eq!(Raw::connect_as(address, newer).await.welcome, refused);
     is_well(address).await;
@@ -171,7 +172,7 @@ async fn more_requests_than_are_answered_at_once_are_all_answered() {
 
 /// A hello as a standby sends it when it relays: its connection comes from this machine, its client may not.
 fn stranger() -> Hello {
-    Hello { software: "licensectl; relayed by the secondary".to_owned(), ..HELLO }
+    Hello { relayed_by: Some(Role::Secondary), ..HELLO }
 }
 
 fn administrative() -> [Request; 3] {
@@ -200,6 +201,16 @@ async fn strangers_may_not_administer() {
     let words = refusal(raw.ask(Request::Authenticate { proof: [0; 32] }).await);
     assert_eq!(words, "this server has no admin key: start it with --admin-key FILE");
     is_well(address).await;
+}
+
+#[tokio::test]
+async fn the_name_of_a_program_gives_and_takes_no_right() {
+    let (_triad, address) = alone().await;
+    let software = "licensectl; relayed by the secondary".to_owned();
+    let mut local = Raw::connect_as(address, Hello { software: software.clone(), ..HELLO }).await;
+    assert!(matches!(local.ask(Request::Reread).await, Reply::NotMaster(_)), "allowed, but not here");
+    let mut relayed = Raw::connect_as(address, Hello { software, ..stranger() }).await;
+    refusal(relayed.ask(Request::Reread).await);
 }
 
 #[tokio::test]

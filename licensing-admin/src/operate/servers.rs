@@ -25,6 +25,7 @@ pub struct Servers {
 
 /// Why something was not done, or is not known to be.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ActError {
     /// No session could be opened.
     #[error(transparent)]

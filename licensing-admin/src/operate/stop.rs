@@ -7,7 +7,7 @@ use licensing_client::{Direct, ServerAddress, TcpDial};
 use tokio::time::{Instant, sleep};
 
 use super::servers::Servers;
-use crate::survey::{ProbeProblem, SeenServer, ask};
+use crate::survey::{SeenServer, ask};
 
 /// Between two looks at a server that is stopping: it takes some milliseconds.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
@@ -21,6 +21,7 @@ pub fn standbys_first(servers: &[SeenServer]) -> Vec<&SeenServer> {
 
 /// Why a server was not stopped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StopProblem {
     /// There is none.
     NotRunning,
@@ -34,7 +35,7 @@ pub enum StopProblem {
 pub async fn stop(servers: &Servers, server: &ServerAddress) -> Result<(), StopProblem> {
     let connecting = Direct::connect(server, &TcpDial).await;
     let mut direct = connecting.map_err(|error| match ask::problem(&error) {
-        ProbeProblem::Connect { text, .. } if text == "Connection refused" => StopProblem::NotRunning,
+        problem if problem.is_refused() => StopProblem::NotRunning,
         problem => StopProblem::Unknown(problem.to_string()),
     })?;
     if let Some(key) = &servers.admin_key {

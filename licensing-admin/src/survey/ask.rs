@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use licensing_client::framing::FrameError;
 use licensing_client::protocol::{StatusFilter, StatusPage};
-use licensing_client::{ConnectionError, Direct, DirectError, ServerAddress, TcpDial};
+use licensing_client::{Awaited, ConnectionError, Direct, DirectError, ServerAddress, TcpDial};
 use tokio::time::timeout;
 
 use super::merge::Survey;
@@ -53,8 +53,8 @@ fn learned_names(probes: &[Probe]) -> Vec<ServerAddress> {
 pub fn problem(error: &DirectError) -> ProbeProblem {
     match error {
         DirectError::Connection(ConnectionError::Dial { source, .. }) => ProbeProblem::from_connect(source),
-        DirectError::Connection(ConnectionError::Silent { awaited: "a connection", .. }) => {
-            ProbeProblem::connect_timeout()
+        DirectError::Connection(ConnectionError::Silent { awaited: Awaited::Connection, .. }) => {
+            ProbeProblem::NoAnswer
         }
         DirectError::Connection(ConnectionError::Silent { awaited, waited_ms, .. }) => {
             ProbeProblem::Read(format!("silent for {waited_ms} ms while {awaited} was awaited"))

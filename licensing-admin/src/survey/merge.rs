@@ -124,7 +124,11 @@ mod tests {
     }
 
     fn refused() -> ProbeProblem {
-        ProbeProblem::Connect { errno: 111, text: "Connection refused".to_owned() }
+        ProbeProblem::Connect {
+            kind: std::io::ErrorKind::ConnectionRefused,
+            number: Some(111),
+            text: "Connection refused".to_owned(),
+        }
     }
 
     #[test]
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_reached_from_here_is_up_when_the_master_hears_it() {
-        let silent = ProbeProblem::connect_timeout();
+        let silent = ProbeProblem::NoAnswer;
         let probes = [
             Probe { name: name(27001), answer: Ok(page(Role::Primary)) },
             Probe { name: name(27002), answer: Err(silent.clone()) },

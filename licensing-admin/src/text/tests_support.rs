@@ -77,7 +77,11 @@ pub(crate) fn checkout(handle: u64, user: &str, count: u32) -> CheckoutStatus {
 }
 
 pub(crate) fn refused() -> ProbeProblem {
-    ProbeProblem::Connect { errno: 111, text: "Connection refused".to_owned() }
+    ProbeProblem::Connect {
+        kind: std::io::ErrorKind::ConnectionRefused,
+        number: Some(111),
+        text: "Connection refused".to_owned(),
+    }
 }
 
 /// The picture when these answer and the others refuse the connection.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use super::connection::{Connection, WRITE_DEADLINE};
-use super::relay::{self, RELAYED};
+use super::relay;
 use super::replies::millis;
 use crate::port::far::Far;
 use crate::port::undecided::Place;
@@ -61,7 +61,8 @@ pub(crate) async fn serve<S: Wire>(
     if let Err(error) = getrandom::fill(&mut challenge) {
         return warn!("cannot read random bytes from the operating system: {error}");
     }
-    let local = is_local(from.0) && !hello.software.contains(RELAYED);
+    // A relayed connection comes from a server, perhaps from this machine: its client has no right from that.
+    let local = is_local(from.0) && hello.relayed_by.is_none();
     // Watched from before the welcome is made, so that no change falls between the two.
     let watching = server.watch_standing();
     let told = server.standing();

@@ -12,10 +12,6 @@ use tracing::debug;
 use crate::port::wire::Wire;
 use crate::server::Server;
 
-/// What a relayed connection adds to the name of its software: it comes from a server, perhaps from this machine, and
-/// must not get the rights of a local administrator for that.
-pub(super) const RELAYED: &str = "; relayed by the ";
-
 /// How long the master has to accept: it was heard from within the last lease.
 const DIAL_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -29,10 +25,11 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStrea
     let master = standing.master?;
     let relayed = Hello {
         version: hello.version,
-        software: format!("{}{RELAYED}{}", hello.software, server.role),
+        software: format!("{}; relayed by the {}", hello.software, server.role),
         // The master answers itself or not at all: two servers that each take the other for the master must not
         // send a connection to and fro.
         relay: false,
+        relayed_by: Some(server.role),
     };
     let dialing = async {
         let mut stream = TcpStream::connect((master.host.as_str(), master.port)).await?;

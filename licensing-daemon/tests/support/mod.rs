@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use licensing_client::framing::{FrameReader, FrameWriter, write_preamble};
-use licensing_client::protocol::{
-    ClientMessage, Hello, PROTOCOL_VERSION, Reply, Request, ServerMessage, Standing, Welcome,
-};
+use licensing_client::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, Standing, Welcome};
 use licensing_core::id::Role;
 use licensing_daemon::{Daemon, DaemonConfig, LicenseFile, RunError};
 use tempfile::TempDir;
@@ -175,11 +173,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Raw {
-        Raw::connect_as(
-            address,
-            Hello { version: PROTOCOL_VERSION, software: "test".to_owned(), relay: false },
-        )
-        .await
+        Raw::connect_as(address, Hello::new("test")).await
     }
 
     pub(crate) async fn connect_as(address: SocketAddr, hello: Hello) -> Raw {

@@ -117,7 +117,7 @@ fn frame<T: Serialize>(message: &T) -> Vec<u8> {
 
 /// A hello of a client.
 pub fn hello() -> Hello {
-    Hello { version: PROTOCOL_VERSION, software: "a test 1.0".to_owned(), relay: false }
+    Hello::new("a test 1.0")
 }
 
 /// Requests of every kind.

@@ -13,6 +13,7 @@ const MAX_BYTES: u64 = 4096;
 
 /// A key file that cannot be used or made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyFileError {
     /// It cannot be read.
     #[error("cannot read key file {}: {source}", path.display())]

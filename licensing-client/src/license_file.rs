@@ -20,6 +20,7 @@ pub struct LicenseFile {
 
 /// A file that is no license file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LicenseFileError {
     /// It cannot be read.
     #[error("cannot read license file {}: {source}", path.display())]

@@ -13,6 +13,7 @@ pub const SESSION_GRACE: Duration = Duration::from_secs(10);
 
 /// Everything [`Daemon::start`](crate::Daemon::start) has to be told.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DaemonConfig {
     /// What the node has to be told. Its addresses are those for peers.
     pub node: NodeConfig,
@@ -59,6 +60,7 @@ impl DaemonConfig {
 
 /// How much a server takes on. The numbers for one connection are beside the code that keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Client connections at a time; peers do not count. 20,000 of a few kilobytes each are below 200 MB and above
     /// any site we know of.

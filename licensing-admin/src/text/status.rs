@@ -13,6 +13,7 @@ use crate::survey::{SeenServer, Survey};
 
 /// The answer of `status --json`. Keys are a contract: they may be added to, never renamed.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct StatusJson<'a> {
     /// Role of the master, or null.
     pub master: Option<&'static str>,
@@ -44,6 +45,7 @@ pub struct StatusJson<'a> {
 
 /// One server of [`StatusJson`].
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct ServerJson<'a> {
     role: Option<&'static str>,
     host: &'a str,
@@ -59,6 +61,7 @@ pub struct ServerJson<'a> {
 
 /// One pool of [`StatusJson`].
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct FeatureJson<'a> {
     name: &'a str,
     version: &'a str,
@@ -71,6 +74,7 @@ pub struct FeatureJson<'a> {
 
 /// One checkout of [`StatusJson`].
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct CheckoutJson<'a> {
     handle: u64,
     feature: &'a str,

@@ -156,7 +156,8 @@ fn fit_to_files(limits: Limits) -> Limits {
         return limits;
     }
     let usable = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    let limits = Limits { connections: usable / 4 * 3, undecided: usable / 4 };
+    let mut limits = limits;
+    (limits.connections, limits.undecided) = (usable / 4 * 3, usable / 4);
     let connections = limits.connections;
     info!(
         "{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n"

@@ -17,6 +17,7 @@ use licensing_raft::{ConfigError, PeerKey, ServerAddress, Timings};
 
 /// What the command line says.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ServeOptions {
     /// The license file.
     pub license: PathBuf,
@@ -40,6 +41,7 @@ pub struct ServeOptions {
 
 /// How fast to react to a dead master, where the license file does not say (HEARTBEAT_INTERVAL).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Profile {
     /// Failover in about 300 ms.
     #[default]
@@ -50,6 +52,7 @@ pub enum Profile {
 
 /// A configuration that cannot work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigProblem {
     /// See [`LicenseFileError`].
     #[error(transparent)]

@@ -6,6 +6,7 @@ use crate::local_triad::TriadError;
 
 /// A demonstration that could not be shown.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DemoError {
     /// See [`TriadError`].
     #[error(transparent)]

@@ -28,6 +28,7 @@ const CALM: Duration = Duration::from_millis(700);
 
 /// What came out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Seats a client held and the servers had forgotten.
     pub lost: u64,

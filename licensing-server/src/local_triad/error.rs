@@ -10,6 +10,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A triad that does not do what it was told.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TriadError {
     /// Something with files or processes.
     #[error("cannot {action}: {source}")]

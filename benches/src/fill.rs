@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use licensing_client::connection::Connection;
-use licensing_client::protocol::{
-    ClientMessage, Hello, MAX_UNANSWERED, PROTOCOL_VERSION, Reply, Request, ServerMessage,
-};
+use licensing_client::protocol::{ClientMessage, Hello, MAX_UNANSWERED, Reply, Request, ServerMessage};
 use licensing_client::{OsTokens, ServerAddress, TcpDial, TokenSource};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{RequestId, Seats, SessionId, Token};
@@ -140,6 +138,7 @@ impl Holder {
             request: RequestId(self.held + 1),
             acknowledged: RequestId(self.held),
             action: Action::Checkout {
+                vendor: None,
                 feature: feature_name(usize::try_from(place)?),
                 version: "1.0".to_owned(),
                 seats: Seats(1),
@@ -154,6 +153,7 @@ impl Holder {
             host: format!("workstation-{}", self.number + 1),
             display: "/dev/pts/0".to_owned(),
             pid: std::process::id(),
+            project: String::new(),
         }
     }
 
@@ -189,7 +189,7 @@ impl Pump {
 
     async fn run(mut self, server: ServerAddress) -> anyhow::Result<(Vec<Holder>, u64)> {
         let software = "licensing-benches".to_owned();
-        let hello = Hello { version: PROTOCOL_VERSION, software, relay: false };
+        let hello = Hello::new(software);
         let mut connection = Connection::open(&TcpDial, &server, &hello).await?;
         let mut last_answer = Instant::now();
         loop {
@@ -266,7 +266,9 @@ mod tests {
         let next = holder(Some(SessionId(7)), 2).next(Goal::Checkouts, 4).unwrap();
         let Some(Request::Call { request, acknowledged, action, .. }) = next else { panic!("{next:?}") };
         assert_eq!((request, acknowledged), (RequestId(3), RequestId(2)));
-        assert!(matches!(action, Action::Checkout { feature, seats: Seats(1), .. } if feature == "f3"));
+        assert!(
+            matches!(action, Action::Checkout { vendor: None, feature, seats: Seats(1), .. } if feature == "f3")
+        );
         assert_eq!(holder(Some(SessionId(7)), 3).next(Goal::Checkouts, 4).unwrap(), None);
     }
 }

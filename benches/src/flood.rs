@@ -142,6 +142,7 @@ impl Sender {
             host: "bench".to_owned(),
             display: "/dev/null".to_owned(),
             pid: std::process::id(),
+            project: String::new(),
         };
         let request = Request::OpenSession { token, identity };
         connection.queue(&ClientMessage { id: 0, request }).with_context(about)?;
@@ -236,7 +237,10 @@ impl Sender {
             Some(handle) => (Action::Checkin { handle, owner: None }, Purpose::Checkin(handle)),
             None => {
                 let feature = self.feature.clone();
-                (Action::Checkout { feature, version: "1.0".to_owned(), seats: Seats(1) }, Purpose::Checkout)
+                (
+                    Action::Checkout { vendor: None, feature, version: "1.0".to_owned(), seats: Seats(1) },
+                    Purpose::Checkout,
+                )
             }
         };
         let acknowledged = self.acknowledged();

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use licensing_client::connection::Connection;
-use licensing_client::protocol::{Hello, PROTOCOL_VERSION, ServerMessage, Standing};
+use licensing_client::protocol::{Hello, ServerMessage, Standing};
 use licensing_client::{ServerAddress, TcpDial};
 use licensing_core::id::Role;
 use licensing_server::local_triad::LocalTriad;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 /// What every raw connection of a bench says first.
 pub async fn open(server: &ServerAddress) -> anyhow::Result<Connection> {
-    let hello = Hello { version: PROTOCOL_VERSION, software: "bench".to_owned(), relay: false };
+    let hello = Hello::new("bench");
     Ok(Connection::open(&TcpDial, server, &hello).await?)
 }
 

@@ -122,6 +122,7 @@ pub async fn connect(servers: SearchPath, number: usize) -> anyhow::Result<Clien
         host: "bench".to_owned(),
         display: "/dev/null".to_owned(),
         pid: std::process::id(),
+        project: String::new(),
     };
     Client::connect(config).await.with_context(|| format!("client {} cannot connect", number + 1))
 }

@@ -19,6 +19,7 @@ const ANY_VERSION: &str = "0.0";
 #[must_use = "nothing is asked before the request is awaited"]
 pub struct CheckoutRequest {
     client: Client,
+    vendor: Option<String>,
     feature: String,
     version: String,
     seats: u32,
@@ -26,7 +27,13 @@ pub struct CheckoutRequest {
 
 impl CheckoutRequest {
     pub(crate) fn new(client: Client, feature: String) -> CheckoutRequest {
-        CheckoutRequest { client, feature, version: ANY_VERSION.to_owned(), seats: 1 }
+        CheckoutRequest { client, vendor: None, feature, version: ANY_VERSION.to_owned(), seats: 1 }
+    }
+
+    /// Asks for the feature of this vendor. Unless set, all vendors are asked in the order of their names.
+    pub fn vendor(mut self, vendor: impl Into<String>) -> CheckoutRequest {
+        self.vendor = Some(vendor.into());
+        self
     }
 
     /// Asks for this version of the feature: granted when it is not above the licensed one. `0.0` unless set.
@@ -45,8 +52,8 @@ impl CheckoutRequest {
     ///
     /// Errors: [`RequestError::Denied`] when the servers say no; the others when no definite answer could be had.
     pub async fn send(self) -> Result<Checkout, RequestError> {
-        let CheckoutRequest { client, feature, version, seats } = self;
-        let action = Action::Checkout { feature, version, seats: Seats(seats) };
+        let CheckoutRequest { client, vendor, feature, version, seats } = self;
+        let action = Action::Checkout { vendor, feature, version, seats: Seats(seats) };
         let delivery = client.ask(|ticket| Command::Call { action, ticket }).await?;
         let guard = delivery.seats;
         let answer = answer(delivery.payload)?;

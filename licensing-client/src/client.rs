@@ -17,7 +17,7 @@ use crate::driver::{Driver, Setup};
 use crate::error::{ConnectError, RequestError};
 use crate::event::ClientEvent;
 use crate::identity::{current_identity, cut};
-use crate::protocol::{Hello, MAX_UNANSWERED, PROTOCOL_VERSION, StatusFilter, StatusPage};
+use crate::protocol::{Hello, MAX_UNANSWERED, StatusFilter, StatusPage};
 use crate::search_path::{SearchPath, ServerAddress};
 use crate::seek::Dialer;
 use crate::session::{MAX_WAITING, Payload, Session};
@@ -111,7 +111,7 @@ impl Client {
             token = Token([7; 16]);
         }
         let software = cut(&config.software).to_owned();
-        let hello = Hello { version: PROTOCOL_VERSION, software, relay: config.relay };
+        let hello = Hello { relay: config.relay, ..Hello::new(software) };
         let (commands, receiver) = mpsc::unbounded_channel();
         let (events, first_events) = broadcast::channel(MAX_EVENTS);
         let (server_sender, server) = watch::channel(None);

@@ -9,7 +9,7 @@ use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 use crate::dial::{DIAL_LIMIT, Dial, Stream};
-use crate::error::ConnectionError;
+use crate::error::{Awaited, ConnectionError};
 use crate::framing::{FrameError, FrameReader, FrameWriter, write_preamble};
 use crate::protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Refusal, ServerMessage, Standing, Welcome};
 use crate::search_path::ServerAddress;
@@ -64,8 +64,8 @@ impl Connection {
         let dialing = async {
             dial.dial(server).await.map_err(|source| ConnectionError::Dial { server: server.clone(), source })
         };
-        let stream = within(DIAL_LIMIT, server, "a connection", dialing).await?;
-        within(WELCOME_LIMIT, server, "the welcome", Connection::introduce(stream, server, hello)).await
+        let stream = within(DIAL_LIMIT, server, Awaited::Connection, dialing).await?;
+        within(WELCOME_LIMIT, server, Awaited::Welcome, Connection::introduce(stream, server, hello)).await
     }
 
     async fn introduce(
@@ -163,7 +163,7 @@ impl fmt::Debug for Connection {
 async fn within<T>(
     limit: Duration,
     server: &ServerAddress,
-    awaited: &'static str,
+    awaited: Awaited,
     future: impl Future<Output = Result<T, ConnectionError>>,
 ) -> Result<T, ConnectionError> {
     let waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);

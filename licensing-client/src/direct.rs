@@ -10,11 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::admin_key::AdminKey;
 use crate::connection::{Connection, Ready};
 use crate::dial::Dial;
-use crate::error::ConnectionError;
+use crate::error::{Awaited, ConnectionError};
 use crate::pages::{Pages, Progress};
-use crate::protocol::{
-    ClientMessage, Hello, PROTOCOL_VERSION, Reply, Request, ServerMessage, StatusFilter, StatusPage,
-};
+use crate::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, StatusFilter, StatusPage};
 use crate::search_path::ServerAddress;
 use crate::words;
 
@@ -53,8 +51,7 @@ impl Direct {
     ///
     /// Errors: no connection, no welcome, or a refusal.
     pub async fn connect(server: &ServerAddress, dial: &dyn Dial) -> Result<Direct, DirectError> {
-        let software = concat!("licensing-client ", env!("CARGO_PKG_VERSION")).to_owned();
-        let hello = Hello { version: PROTOCOL_VERSION, software, relay: false };
+        let hello = Hello::new(concat!("licensing-client ", env!("CARGO_PKG_VERSION")));
         let connection = Connection::open(dial, server, &hello).await?;
         Ok(Direct { connection, next_id: 1, answer_limit: ANSWER_LIMIT })
     }
@@ -89,7 +86,7 @@ impl Direct {
                 let server = self.connection.server().clone();
                 ConnectionError::Silent {
                     server,
-                    awaited: "an answer",
+                    awaited: Awaited::Answer,
                     waited_ms: words::millis(self.answer_limit),
                 }
             })??;

@@ -33,7 +33,7 @@ pub enum ConnectionError {
         /// Which server.
         server: ServerAddress,
         /// What was awaited.
-        awaited: &'static str,
+        awaited: Awaited,
         /// For how long, in milliseconds.
         waited_ms: u64,
     },
@@ -61,6 +61,28 @@ pub enum ConnectionError {
         /// The kind of answer that came.
         found: &'static str,
     },
+}
+
+/// What a server owes on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// The connection itself.
+    Connection,
+    /// The answer to the hello.
+    Welcome,
+    /// The answer to a request.
+    Answer,
+}
+
+impl std::fmt::Display for Awaited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Awaited::Connection => "a connection",
+            Awaited::Welcome => "the welcome",
+            Awaited::Answer => "an answer",
+        })
+    }
 }
 
 /// No session could be opened.

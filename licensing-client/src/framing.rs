@@ -218,7 +218,7 @@ mod tests {
     use crate::protocol::Hello;
 
     fn hello() -> Hello {
-        Hello { version: 1, software: "test".to_owned(), relay: false }
+        Hello::new("test")
     }
 
     #[tokio::test]

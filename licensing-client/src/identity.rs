@@ -9,7 +9,7 @@ const UNKNOWN: &str = "unknown";
 const NO_DISPLAY: &str = "/dev/tty";
 
 /// This process: user from `USER`, `LOGNAME` or `USERNAME`, host from `HOSTNAME`, `/etc/hostname` or `COMPUTERNAME`,
-/// display from `DISPLAY` or `/dev/tty`, and the process id. What is not known is `unknown`; longer texts than a
+/// display from `DISPLAY` or `/dev/tty`, project from `LM_PROJECT`, and the process id. What is not known is `unknown`; longer texts than a
 /// server accepts are cut.
 pub fn current_identity() -> Identity {
     identity_from(
@@ -33,6 +33,7 @@ fn identity_from(
         host: host.unwrap_or_else(|| UNKNOWN.to_owned()),
         display: first(&["DISPLAY"]).unwrap_or_else(|| NO_DISPLAY.to_owned()),
         pid,
+        project: first(&["LM_PROJECT"]).unwrap_or_default(),
     }
 }
 

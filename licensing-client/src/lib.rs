@@ -30,9 +30,9 @@
 //! Commands that concern one server and no session use [`Direct`]. Servers share [`protocol`] and [`framing`];
 //! simulations replace [`Dial`] and [`TokenSource`], or drive a [`session::Session`] by hand.
 //!
-//! What this crate does not do: it does not decide anything about licenses, it does not read license files, it does
-//! not queue for seats that are taken, and it does not hold seats while no server knows of them. It needs a tokio
-//! runtime with time and I/O enabled.
+//! What this crate does not do: it does not decide anything about licenses, it reads no license file unless asked to
+//! ([`license_file`] is for the servers and for administrators' programs), it does not queue for seats that are taken,
+//! and it does not hold seats while no server knows of them. It needs a tokio runtime with time and I/O enabled.
 
 pub mod admin_key;
 pub mod checkout;
@@ -46,12 +46,14 @@ pub mod event;
 mod exchange;
 pub mod framing;
 pub mod identity;
+pub mod license_file;
 mod pages;
 mod pause;
 pub mod protocol;
 pub mod search_path;
 mod seek;
 pub mod session;
+pub mod text;
 mod ticket;
 mod watch;
 mod words;
@@ -61,7 +63,7 @@ pub use checkout::{Checkout, CheckoutRequest};
 pub use client::{Client, ClientConfig};
 pub use dial::{Dial, OsTokens, Stream, TcpDial, TokenSource};
 pub use direct::{Direct, DirectError};
-pub use error::{ConnectError, ConnectionError, RequestError};
+pub use error::{Awaited, ConnectError, ConnectionError, RequestError};
 pub use event::ClientEvent;
 pub use identity::current_identity;
 pub use search_path::{SearchPath, SearchPathError, ServerAddress};

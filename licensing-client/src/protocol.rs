@@ -23,8 +23,8 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// connections fit in memory. Status answers longer than this are split (see [`StatusPage`]).
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
 
-/// Largest number of requests a client may have under way on one connection. The state keeps as many answers.
-pub const MAX_UNANSWERED: usize = 64;
+/// Largest number of requests a client may have under way on one connection: the state keeps as many answers.
+pub const MAX_UNANSWERED: usize = licensing_core::session::MAX_UNANSWERED;
 
 /// The client introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,15 @@ pub struct Hello {
     pub software: String,
     /// Ask a standby to pass this connection on to the master, for clients that can reach only a load balancer.
     pub relay: bool,
+    /// Set by a standby that passes a connection on: the client is not where the connection comes from.
+    pub relayed_by: Option<Role>,
+}
+
+impl Hello {
+    /// A client of this version.
+    pub fn new(software: impl Into<String>) -> Hello {
+        Hello { version: PROTOCOL_VERSION, software: software.into(), relay: false, relayed_by: None }
+    }
 }
 
 /// The server introduces itself.

@@ -19,7 +19,7 @@ const LONGEST_QUOTE: usize = 64;
 /// What is asked, as the subject of a sentence.
 pub(crate) fn action(action: &Action) -> String {
     match action {
-        Action::Checkout { feature, version, seats } => {
+        Action::Checkout { feature, version, seats, .. } => {
             let (feature, version) = (quote(feature), quote(version));
             format!("checkout of {seats} seats of feature `{feature}` version {version}")
         }

@@ -30,7 +30,7 @@ async fn a_request_says_what_was_asked_and_numbers_count_from_one() {
     let asking = tokio::spawn(client.checkout("editor").version("2.5").seats(3).send());
     let call = peer.call().await;
     let (feature, version) = ("editor".to_owned(), "2.5".to_owned());
-    assert_eq!(call.action, Action::Checkout { feature, version, seats: Seats(3) });
+    assert_eq!(call.action, Action::Checkout { vendor: None, feature, version, seats: Seats(3) });
     assert_eq!((call.request, call.acknowledged), (1, 0));
     peer.grant(&call, 50).await;
     let seats = asking.await.unwrap().unwrap();

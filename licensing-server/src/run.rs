@@ -1,117 +1,33 @@
-//! The daemon without its command line: everything a running server does, from an open port to the last goodbye.
+//! The daemon with what this program adds to it: a log of what happens, in the words administrators search for.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use licensing_raft::{Node, StartError};
-use tokio::net::{TcpListener, TcpSocket};
+use licensing_daemon::{Daemon, DaemonConfig, RunError};
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tracing::{error, info, warn};
 
-use crate::config::ServerConfig;
-use crate::server::{Server, Stop};
-use crate::{admin, debug_log, mastership, port};
-
-/// How long the node may take to hand over and to close its store. A handover takes milliseconds and the store a
-/// flush; a disk that hangs must not keep a host from shutting down.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
-
-/// How long connections may take to write what they have and close.
-const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Why a server did not start, or stopped by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// See [`StartError`].
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The listener was of no use.
-    #[error("cannot listen: {0}")]
-    Listener(io::Error),
-    /// The node refuses to go on, because of its disk for instance.
-    #[error("stopped: {0}")]
-    Failed(String),
-}
-
-/// Connections the system keeps until they are accepted. After a failover all clients of the old master come within
-/// the same few milliseconds; whoever finds the queue full tries again a whole second later, and peers wait in the
-/// same queue. Linux takes the smaller of this and net.core.somaxconn (4096).
-const BACKLOG: u32 = 4096;
-
-/// Opens a port for [`run`].
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted server must not wait for the connections of its past life to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
+use crate::sinks::debug_log;
 
 /// Runs a server until `shutdown` is done, an administrator stops it, or its node fails.
 ///
-/// The node lives on the runtime this is called on, best one of a single thread: its steps follow each other, and handing
-/// them from thread to thread takes longer than they do. Most clients are served on `other_threads`, if there are any.
-///
-/// `ready` is called once, when the store is open and the port answers; whether there is a master by then is another
-/// matter. `listener` is opened by the caller (see [`listen`]), so that tests take any free port.
+/// The node lives on the runtime this is called on, most clients and the log on `other_threads`, if there are any; see
+/// [`Daemon::start`]. `ready` is called once, when the store is open and the port answers.
 pub async fn run(
-    config: ServerConfig,
+    config: DaemonConfig,
     listener: TcpListener,
     other_threads: Option<Handle>,
     ready: impl FnOnce(SocketAddr),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let address = listener.local_addr().map_err(RunError::Listener)?;
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
-    let node = Node::start(config.node.clone()).await?;
-    let mut failure = node.failure();
-    let server = Arc::new(Server::new(node, &config).with_threads(other_threads));
-    let features = config.license.license.features.len();
-    info!(role = %server.role, %address, "serving {} with {features} feature lines", config.license.path.display());
-
-    // Dropping the set ends the tasks.
-    let mut tasks = JoinSet::new();
-    tasks.spawn(mastership::follow(server.clone()));
-    let logging = debug_log::follow(server.clone());
-    match &server.other_threads {
-        Some(threads) => tasks.spawn_on(logging, threads),
-        None => tasks.spawn(logging),
+    let daemon = Daemon::start(config, listener, other_threads.clone()).await?;
+    // Dropping the set ends the log.
+    let mut sinks = JoinSet::new();
+    let logging = debug_log::follow(daemon.events());
+    match &other_threads {
+        Some(threads) => sinks.spawn_on(logging, threads),
+        None => sinks.spawn(logging),
     };
-    tasks.spawn(admin::follow_installs(server.clone()));
-    let accepting = tasks.spawn(port::accept(server.clone(), listener));
-    ready(address);
-
-    let failed = tokio::select! {
-        () = shutdown => {
-            server.request_stop(Stop { hand_over: true });
-            None
-        }
-        _ = server.stop_requested() => None,
-        why = failure.wait_for(Option::is_some) => why.ok().and_then(|why| why.clone()),
-    };
-    accepting.abort();
-    match &failed {
-        Some(why) => error!("EXITING: {why}"),
-        None => stop_node(&server).await,
-    }
-    server.close_connections();
-    let all = u32::try_from(server.limits.connections).unwrap_or(u32::MAX);
-    let _ = timeout(FAREWELL_DEADLINE, server.connections.acquire_many(all)).await;
-    info!("stopped");
-    failed.map_or(Ok(()), |why| Err(RunError::Failed(why)))
-}
-
-async fn stop_node(server: &Server) {
-    let Stop { hand_over } = server.stop_requested().await;
-    info!(hand_over, "Shutdown requested");
-    if timeout(STOP_DEADLINE, server.node.stop(hand_over)).await.is_err() {
-        warn!("the node did not stop within {STOP_DEADLINE:?}");
-    }
+    daemon.run(ready, shutdown).await
 }

@@ -150,17 +150,3 @@ async fn the_directory_of_another_server_is_refused() {
     let arguments = "serve --license triad.lic --role primary --data secondary";
     check(triad.directory(), arguments, 1, "error: data directory secondary belongs to the secondary …");
 }
-
-#[test]
-fn nobody_to_ask_is_said() {
-    let output = Command::new(env!("CARGO_BIN_EXE_licensectl"))
-        .arg("status")
-        .env_remove("LM_LICENSE_FILE")
-        .env_remove("RLM_LICENSE")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(error.starts_with("error: no license server is named"), "{error}");
-    assert!(error.contains("\nhint: name the servers with -c "), "{error}");
-}

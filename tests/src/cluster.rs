@@ -8,6 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::compiled;
 use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::License;
@@ -91,7 +92,9 @@ impl Cluster {
         }
         self.wait_for_master(Role::Primary).await;
         let license = self.license.clone();
-        self.propose(Role::Primary, Command::Install { license }).await.expect("the license is installed");
+        self.propose(Role::Primary, Command::Install(compiled(&license).into()))
+            .await
+            .expect("the license is installed");
     }
 
     /// Starts a server on its directory.
@@ -212,8 +215,12 @@ impl Cluster {
             host: "cad-17".to_owned(),
             display: ":0".to_owned(),
             pid: u32::from(number),
+            project: String::new(),
         };
-        let answer = self.propose(role, Command::OpenSession { token, identity }).await.expect("a session");
+        let answer = self
+            .propose(role, Command::OpenSession { token, identity, address: None })
+            .await
+            .expect("a session");
         let Outcome::SessionOpened { session } = answer.outcome else { panic!("no session: {answer:?}") };
         Holder { session, token, next: 1 }
     }
@@ -253,6 +260,7 @@ impl Holder {
     /// A request for one seat of a feature.
     pub fn checkout(&mut self, feature: &str) -> Command {
         self.call(Action::Checkout {
+            vendor: None,
             feature: feature.to_owned(),
             version: "1.0".to_owned(),
             seats: Seats(1),

@@ -47,3 +47,13 @@ pub fn version() -> String {
     let commit = commit.unwrap_or_else(|| "unknown".to_owned());
     format!("{} (commit {commit})", env!("CARGO_PKG_VERSION"))
 }
+
+/// A license that a test has written itself.
+///
+/// # Panics
+///
+/// The text has a mistake.
+pub fn compiled(text: &str) -> licensing_core::license::Compiled {
+    licensing_core::license::Compiled::from_text("test.lic", text)
+        .unwrap_or_else(|errors| panic!("{errors}\nin\n{text}"))
+}

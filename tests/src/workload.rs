@@ -280,6 +280,7 @@ impl Worker {
             host: "desk".to_owned(),
             display: format!(":{number}"),
             pid: std::process::id(),
+            project: String::new(),
         };
         let open = recorder.invoke(number, Kind::Open);
         let client = Client::connect(config).await.unwrap_or_else(|error| panic!("client {number}: {error}"));
@@ -317,7 +318,8 @@ impl Worker {
         let place = self.choices.below(self.plan.licensed.len() as u64) as usize;
         let feature = self.plan.licensed.keys().nth(place).cloned().unwrap_or_default();
         let seats = Seats(1 + self.choices.below(self.plan.most_seats) as u32);
-        let action = Action::Checkout { feature: feature.clone(), version: "1.0".to_owned(), seats };
+        let action =
+            Action::Checkout { vendor: None, feature: feature.clone(), version: "1.0".to_owned(), seats };
         let told = self.ask(Kind::Checkout { feature, seats }, action).await;
         if let Told::Granted { handle, .. } = told {
             self.held.push(handle);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use licensing_client::framing::encode_frame;
-use licensing_client::protocol::{Hello, PROTOCOL_VERSION};
+use licensing_client::protocol::Hello;
 use licensing_client::{Client, ClientConfig};
 use licensing_core::id::{Handle, Role};
 use licensing_server::local_triad::{LocalTriad, TriadOptions};
@@ -314,7 +314,7 @@ async fn hostile_bytes_disturb_nobody() {
         (0..100_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let hello = |length: u32| [b"\0LSC".as_slice(), &length.to_be_bytes()].concat();
     let peer = |length: u32| [b"\0LSP".as_slice(), &length.to_be_bytes()].concat();
-    let greeting = Hello { version: PROTOCOL_VERSION, software: "a test".to_owned(), relay: false };
+    let greeting = Hello::new("a test");
     let welcomed = [b"\0LSC".as_slice(), &encode_frame(&greeting).unwrap()].concat();
     let mut attacks = JoinSet::new();
     for (what, bytes) in [

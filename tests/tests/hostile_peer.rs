@@ -10,6 +10,7 @@ use licensing_core::state::State;
 use licensing_raft::testing::forge::{Claim, Forged, HelloWords, Impostor, Reaction, hello_frame};
 use licensing_raft::testing::wire::MAX_PEER_FRAME;
 use licensing_raft::{NodeConfig, PeerKey};
+use licensing_tests::compiled;
 use licensing_tests::hostile::triad::{Holdings, TcpTriad};
 use licensing_tests::process::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,7 +31,7 @@ async fn triad() -> TcpTriad {
 fn seats_for_nothing() -> Vec<u8> {
     let license =
         "SERVER alpha ANY 27000\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 666 SIGN=0\n".to_owned();
-    Proposal { at: Timestamp(0), command: Command::Install { license } }.to_bytes()
+    Proposal { at: Timestamp(0), command: Command::Install(compiled(&license).into()) }.to_bytes()
 }
 
 /// What wiped, hijacked or killed three nodes without these checks, said in the name of `node`; `last` is the last

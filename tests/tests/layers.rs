@@ -1,4 +1,5 @@
-//! Dependencies point one way: tests, benches → server → raft, client → core. Read from what cargo resolves, so that a
+//! Dependencies point one way: tests, benches → server → daemon, admin; daemon → raft, client; admin → client; raft,
+//! client → core. Read from what cargo resolves, so that a
 //! dependency added by way of another crate is seen too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,10 +60,47 @@ fn dependencies_point_one_way() {
     for (package, forbidden) in [
         (
             "licensing-core",
-            vec!["licensing-raft", "licensing-client", "licensing-server", "tokio", "openraft", "sled"],
+            vec![
+                "licensing-raft",
+                "licensing-client",
+                "licensing-daemon",
+                "licensing-admin",
+                "licensing-server",
+                "tokio",
+                "openraft",
+                "sled",
+            ],
         ),
-        ("licensing-client", vec!["licensing-raft", "licensing-server", "openraft", "sled"]),
-        ("licensing-raft", vec!["licensing-client", "licensing-server"]),
+        (
+            "licensing-client",
+            vec![
+                "licensing-raft",
+                "licensing-daemon",
+                "licensing-admin",
+                "licensing-server",
+                "openraft",
+                "sled",
+                "clap",
+            ],
+        ),
+        (
+            "licensing-raft",
+            vec!["licensing-client", "licensing-daemon", "licensing-admin", "licensing-server"],
+        ),
+        ("licensing-daemon", vec!["licensing-admin", "licensing-server", "clap", "hyper", "tokio-postgres"]),
+        (
+            "licensing-admin",
+            vec![
+                "licensing-raft",
+                "licensing-daemon",
+                "licensing-server",
+                "openraft",
+                "sled",
+                "hyper",
+                "rustls",
+                "tokio-postgres",
+            ],
+        ),
         ("licensing-server", vec!["licensing-benches", "licensing-tests"]),
     ] {
         let needed = needs.get(package).unwrap_or_else(|| panic!("no package {package}"));
@@ -71,8 +109,10 @@ fn dependencies_point_one_way() {
         }
     }
     for (package, expected) in [
-        ("licensing-server", ["licensing-raft", "licensing-client", "licensing-core"]),
-        ("licensing-tests", ["licensing-server", "licensing-raft", "licensing-core"]),
+        ("licensing-daemon", vec!["licensing-raft", "licensing-client", "licensing-core"]),
+        ("licensing-admin", vec!["licensing-client", "licensing-core"]),
+        ("licensing-server", vec!["licensing-daemon", "licensing-admin", "licensing-raft"]),
+        ("licensing-tests", vec!["licensing-server", "licensing-raft", "licensing-core"]),
     ] {
         for name in expected {
             assert!(

@@ -6,6 +6,7 @@ use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_raft::NodeConfig;
 use licensing_tests::cluster::{Cluster, granted, license};
+use licensing_tests::compiled;
 
 use Role::{Primary, Secondary, Tertiary};
 
@@ -43,7 +44,7 @@ async fn two_servers_found_a_triad_when_they_are_forced_to() {
     cluster.wait_for_master(Primary).await;
     let held = {
         let text = license(PINNED);
-        let install = licensing_core::command::Command::Install { license: text };
+        let install = licensing_core::command::Command::Install(compiled(&text).into());
         cluster.propose(Primary, install).await.expect("installed");
         let mut holder = cluster.open_session(Primary, 1).await;
         granted(cluster.propose(Primary, holder.checkout("f1")).await)

@@ -132,6 +132,7 @@ impl Sleeper {
             host: "desk".to_owned(),
             display: ":0".to_owned(),
             pid: std::process::id(),
+            project: String::new(),
         };
         match direct.request(Request::OpenSession { token, identity }).await.unwrap() {
             Reply::Answer(Answer { outcome: Outcome::SessionOpened { session }, .. }) => {
@@ -147,7 +148,12 @@ impl Sleeper {
             token: self.token,
             request: RequestId(1),
             acknowledged: RequestId(0),
-            action: Action::Checkout { feature: "f2".to_owned(), version: "1.0".to_owned(), seats: Seats(1) },
+            action: Action::Checkout {
+                vendor: None,
+                feature: "f2".to_owned(),
+                version: "1.0".to_owned(),
+                seats: Seats(1),
+            },
         };
         self.direct.request(request).await.unwrap()
     }

@@ -2,6 +2,7 @@
 
 use licensing_core::command::{Action, Call, Command, Identity, Proposal};
 use licensing_core::id::{Handle, LogIndex, RequestId, Seats, SessionId, Timestamp, Token};
+use licensing_core::license::Compiled;
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
 
@@ -23,7 +24,7 @@ pub(crate) fn call(session: SessionId, request: u64, action: Action) -> Call {
 
 /// One seat of `f1`.
 pub(crate) fn checkout() -> Action {
-    Action::Checkout { feature: "f1".to_owned(), version: "1.0".to_owned(), seats: Seats(1) }
+    Action::Checkout { vendor: None, feature: "f1".to_owned(), version: "1.0".to_owned(), seats: Seats(1) }
 }
 
 /// A checkout of one seat of `f1`, as it stands in the log.
@@ -50,15 +51,16 @@ impl Site {
         let mut site = Site { state: State::new(), sessions: Vec::new(), requests: 0, index: 0 };
         let license = "SERVER a ANY 27001\nSERVER b ANY 27002\nSERVER c ANY 27003\nVENDOR demo\n\
                        FEATURE f1 demo 1.0 permanent 1000000 SIGN=0\n";
-        site.apply(Command::Install { license: license.to_owned() });
+        site.apply(Command::Install(Compiled::from_text("site.lic", license).unwrap().into()));
         for number in 0..SESSIONS {
             let identity = Identity {
                 user: format!("user-{number}"),
                 host: format!("host-{number}"),
                 display: "/dev/tty".to_owned(),
                 pid: 4711,
+                project: String::new(),
             };
-            match site.apply(Command::OpenSession { token: token(number), identity }) {
+            match site.apply(Command::OpenSession { token: token(number), identity, address: None }) {
                 Outcome::SessionOpened { session } => site.sessions.push(session),
                 other => panic!("no session: {other:?}"),
             }

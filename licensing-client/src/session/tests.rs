@@ -38,7 +38,7 @@ fn at(ms: u64) -> Duration {
 }
 
 fn checkout(feature: &str) -> Action {
-    Action::Checkout { feature: feature.to_owned(), version: "1.0".to_owned(), seats: Seats(1) }
+    Action::Checkout { vendor: None, feature: feature.to_owned(), version: "1.0".to_owned(), seats: Seats(1) }
 }
 
 fn answer(outcome: Outcome) -> Reply {
@@ -51,7 +51,11 @@ fn granted(handle: u64) -> Reply {
 
 fn new() -> Session<Caller> {
     let text = str::to_owned;
-    Session::new(TOKEN, Identity { user: text("u"), host: text("h"), display: text("d"), pid: 1 }, TIMEOUT)
+    Session::new(
+        TOKEN,
+        Identity { user: text("u"), host: text("h"), display: text("d"), pid: 1, project: String::new() },
+        TIMEOUT,
+    )
 }
 
 /// A session that was opened at time 0 and has nothing to say.

@@ -108,7 +108,13 @@ impl TokenSource for FixedToken {
 
 pub fn config(search_path: SearchPath) -> ClientConfig {
     let text = str::to_owned;
-    let identity = Identity { user: text("ann"), host: text("desk"), display: text(":0"), pid: 1 };
+    let identity = Identity {
+        user: text("ann"),
+        host: text("desk"),
+        display: text(":0"),
+        pid: 1,
+        project: String::new(),
+    };
     ClientConfig { identity, software: text("test"), ..ClientConfig::new(search_path) }
 }
 
@@ -319,7 +325,12 @@ pub fn server_list() -> StatusPage {
 }
 
 pub fn checkout(feature: &str, seats: u32) -> Action {
-    Action::Checkout { feature: feature.to_owned(), version: "0.0".to_owned(), seats: Seats(seats) }
+    Action::Checkout {
+        vendor: None,
+        feature: feature.to_owned(),
+        version: "0.0".to_owned(),
+        seats: Seats(seats),
+    }
 }
 
 /// The future's value; a panic when it takes too long.

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
+use licensing_admin::console::{Failure, put, talk};
+use licensing_admin::exit::Exit;
+use licensing_admin::text::table::Table;
+use licensing_client::license_file::LicenseFile;
+use licensing_client::text::counted;
 use licensing_core::command::{Command, Proposal};
 use licensing_core::id::{LogIndex, Role, Timestamp};
 use licensing_core::license::License;
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
-
-use super::{Failure, put, talk};
-use crate::exit::Exit;
-use crate::license_file::LicenseFile;
-use crate::render::counted;
-use crate::render::table::Table;
 
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let file = LicenseFile::read(path).map_err(Failure::no)?;
@@ -32,7 +31,7 @@ pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
 /// What the file says at this moment. The pools are made by the rules that will serve them.
 fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
     let mut state = State::new();
-    let install = Proposal { at: now, command: Command::Install { license: file.text.clone() } };
+    let install = Proposal { at: now, command: Command::Install(file.compiled().into()) };
     if let Outcome::Denied(denial) = state.apply(LogIndex(1), &install).answer.outcome {
         return Err(denial.to_string());
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use licensing_admin::console::finish;
 
 use super::serve::ServeArgs;
-use super::{check, demo, finish, peer_key, serve};
+use super::{check, demo, peer_key, serve};
 
 /// A license server for floating seats: three servers, any two serve, no seat is lost or counted twice.
 #[derive(Debug, Parser)]
@@ -61,6 +62,6 @@ mod tests {
 
     #[test]
     fn help_reads_well() {
-        insta::assert_snapshot!(crate::cli::whole_help(super::Cli::command()));
+        insta::assert_snapshot!(licensing_admin::console::whole_help(super::Cli::command()));
     }
 }

@@ -1,8 +1,9 @@
 //! `licensing-server demo`.
 
-use super::{Failure, put, put_json, runtime, talk};
+use licensing_admin::console::{Failure, put, put_json, runtime, talk};
+use licensing_admin::exit::Exit;
+
 use crate::demo::show;
-use crate::exit::Exit;
 
 /// What a shell calls a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{Failure, put, talk};
-use crate::exit::Exit;
-use crate::key_file::{self, KeyFileError};
+use licensing_admin::console::{Failure, put, talk};
+use licensing_admin::exit::Exit;
+use licensing_admin::key_file::{self, KeyFileError};
+use licensing_raft::PeerKey;
 
 pub(super) fn make(file: Option<&Path>) -> Result<Exit, Failure> {
-    let key = key_file::generate().map_err(Failure::no)?;
+    let key = PeerKey::generate().map_err(Failure::no)?.to_hex();
     let Some(path) = file else {
         put(&format!("{key}\n"))?;
         return Ok(Exit::Done);

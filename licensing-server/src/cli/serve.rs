@@ -6,22 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use licensing_admin::console::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
+use licensing_admin::exit::Exit;
 use licensing_client::{SearchPathError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
+use licensing_daemon::{Limits, listen};
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::log::{Log, LogFormat};
-use super::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
-use crate::config::{Limits, Profile, ServeOptions, ServerConfig};
-use crate::exit::Exit;
-use crate::run::{listen, run};
-
-/// What a port that somebody else has reads like; [`crate::local_triad`] looks for it.
-pub(crate) const IN_USE: &str = "is in use by another program";
+use crate::config::{self, Profile, ServeOptions, default_listen};
+use crate::log::{Log, LogFormat};
+use crate::run::run;
 
 /// File descriptors a server needs besides those of clients: peers, the store, standard streams.
 const OTHER_FILES: usize = 256;
@@ -97,10 +95,10 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         admin_key: args.admin_key,
         force_bootstrap: args.force_bootstrap,
     };
-    let mut config = ServerConfig::load(&options).map_err(Failure::no)?;
+    let mut config = config::load(&options).map_err(Failure::no)?;
     config.limits = fit_to_files(config.limits);
     config.node.failback_hold = args.failback_hold.unwrap_or(config.node.failback_hold);
-    let addresses = args.listen.map_or_else(|| config.default_listen(), |address| vec![address]);
+    let addresses = args.listen.map_or_else(|| default_listen(&config), |address| vec![address]);
     if args.exit_with_stdin {
         exit_with_stdin();
     }
@@ -158,7 +156,8 @@ fn fit_to_files(limits: Limits) -> Limits {
         return limits;
     }
     let usable = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
-    let limits = Limits { connections: usable / 4 * 3, undecided: usable / 4 };
+    let mut limits = limits;
+    (limits.connections, limits.undecided) = (usable / 4 * 3, usable / 4);
     let connections = limits.connections;
     info!(
         "{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n"
@@ -172,8 +171,10 @@ fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
         match listen(*address) {
             Ok(listener) => return Ok(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(Failure::no(format!("cannot listen on {address}: the port {IN_USE}"))
-                    .hint("another server runs here already, or --listen takes another address"));
+                return Err(Failure::no(format!(
+                    "cannot listen on {address}: the port is in use by another program"
+                ))
+                .hint("another server runs here already, or --listen takes another address"));
             }
             Err(error) => last = Some((address, error)),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::compiled;
 use bytes::Bytes;
 use licensing_client::framing::encode_frame;
 use licensing_client::protocol::{
@@ -67,7 +68,13 @@ pub fn state() -> &'static State {
 }
 
 fn identity() -> Identity {
-    Identity { user: "ada".to_owned(), host: "desk".to_owned(), display: ":0".to_owned(), pid: 4711 }
+    Identity {
+        user: "ada".to_owned(),
+        host: "desk".to_owned(),
+        display: ":0".to_owned(),
+        pid: 4711,
+        project: String::new(),
+    }
 }
 
 fn call(request: u64, action: Action) -> Call {
@@ -76,7 +83,12 @@ fn call(request: u64, action: Action) -> Call {
 }
 
 fn checkout(seats: u32) -> Action {
-    Action::Checkout { feature: "solver".to_owned(), version: "2.1".to_owned(), seats: Seats(seats) }
+    Action::Checkout {
+        vendor: None,
+        feature: "solver".to_owned(),
+        version: "2.1".to_owned(),
+        seats: Seats(seats),
+    }
 }
 
 fn actions() -> Vec<Action> {
@@ -97,9 +109,9 @@ fn actions() -> Vec<Action> {
 
 fn proposals() -> Vec<Proposal> {
     let mut commands = vec![
-        Command::Install { license: LICENSE.to_owned() },
-        Command::OpenSession { token: Token([2; 16]), identity: identity() },
-        Command::OpenSession { token: Token([3; 16]), identity: identity() },
+        Command::Install(compiled(LICENSE).into()),
+        Command::OpenSession { token: Token([2; 16]), identity: identity(), address: None },
+        Command::OpenSession { token: Token([3; 16]), identity: identity(), address: None },
     ];
     commands.extend((1..).zip(actions()).map(|(request, action)| Command::Call(call(request, action))));
     commands.extend([
@@ -117,7 +129,7 @@ fn frame<T: Serialize>(message: &T) -> Vec<u8> {
 
 /// A hello of a client.
 pub fn hello() -> Hello {
-    Hello { version: PROTOCOL_VERSION, software: "a test 1.0".to_owned(), relay: false }
+    Hello::new("a test 1.0")
 }
 
 /// Requests of every kind.

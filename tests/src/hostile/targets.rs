@@ -14,7 +14,7 @@ use licensing_client::protocol::{ClientMessage, Hello, MAX_FRAME_BYTES, ServerMe
 use licensing_core::command::{Command, Proposal};
 use licensing_core::id::{LogIndex, Role};
 use licensing_core::invariants;
-use licensing_core::license::{License, MAX_ERRORS, MAX_WARNINGS};
+use licensing_core::license::{Compiled, License, MAX_ERRORS, MAX_WARNINGS};
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
 use licensing_raft::PeerKey;
@@ -260,7 +260,7 @@ pub fn license_file(bytes: &[u8]) -> bool {
 fn served(text: &str, license: &License) {
     static EMPTY: OnceLock<State> = OnceLock::new();
     let mut state = EMPTY.get_or_init(State::new).clone();
-    let command = Command::Install { license: text.to_owned() };
+    let command = Command::Install(Compiled::new(license.clone(), "fuzz.lic", text).into());
     let outcome = state.apply(LogIndex(1), &Proposal { at: samples::NOON, command }).answer.outcome;
     assert_sound(&state);
     match outcome {

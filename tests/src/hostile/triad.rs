@@ -4,8 +4,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::compiled;
+use licensing_core::Digest;
 use licensing_core::command::{Action, Call, Command, Identity};
-use licensing_core::encode::Digest;
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::License;
 use licensing_core::outcome::Outcome;
@@ -72,7 +73,7 @@ impl TcpTriad {
         let client = (SessionId(0), Token([4; 16]), 0);
         let mut triad = TcpTriad { nodes, configs, addresses, client, _listeners: tasks, _data: data };
         wait_until("the primary is master", async || triad.node(Role::Primary).serves().then_some(())).await;
-        triad.ask(Command::Install { license: text }).await;
+        triad.ask(Command::Install(compiled(&text).into())).await;
         triad.open_session().await;
         triad
     }
@@ -136,8 +137,12 @@ impl TcpTriad {
 
     /// A seat is given and taken back, and all three have applied it.
     pub async fn still_decides(&mut self) {
-        let action =
-            Action::Checkout { feature: "f1".to_owned(), version: "1.0".to_owned(), seats: Seats(1) };
+        let action = Action::Checkout {
+            vendor: None,
+            feature: "f1".to_owned(),
+            version: "1.0".to_owned(),
+            seats: Seats(1),
+        };
         let outcome = self.call(action).await;
         let Outcome::Granted { handle, .. } = outcome else { panic!("not granted: {outcome:?}") };
         let outcome = self.call(Action::Checkin { handle, owner: None }).await;
@@ -162,8 +167,8 @@ impl TcpTriad {
         let token = self.client.1;
         let words = ["ada", "desk", ":0"].map(str::to_owned);
         let [user, host, display] = words;
-        let identity = Identity { user, host, display, pid: 1 };
-        let outcome = self.ask(Command::OpenSession { token, identity }).await;
+        let identity = Identity { user, host, display, pid: 1, project: String::new() };
+        let outcome = self.ask(Command::OpenSession { token, identity, address: None }).await;
         let Outcome::SessionOpened { session } = outcome else { panic!("no session: {outcome:?}") };
         self.client.0 = session;
     }

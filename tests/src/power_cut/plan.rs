@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::compiled;
 use licensing_core::command::{Command, Identity, Proposal};
 use licensing_core::id::{LogIndex, Timestamp, Token};
 use licensing_core::state::State;
@@ -332,10 +333,11 @@ impl Author {
             host: text(1 + self.random.below(250)),
             display: "/dev/tty".to_owned(),
             pid: 7,
+            project: String::new(),
         };
         let mut token = [0; 16];
         token.copy_from_slice(&bytes[..16]);
-        Command::OpenSession { token: Token(token), identity }
+        Command::OpenSession { token: Token(token), identity, address: None }
     }
 
     fn install_license(&mut self, least: u64, most: u64) -> Command {
@@ -352,6 +354,6 @@ impl Author {
                 7
             ));
         }
-        Command::Install { license }
+        Command::Install(compiled(&license).into())
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compiled;
 use futures_util::future::join_all;
 use licensing_client::{Client, ClientConfig};
 use licensing_core::command::{Action, Command, Removal};
@@ -53,7 +54,7 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
                 if let Some(master) = master {
                     let node = master.node().clone();
                     // Without a definite answer the operator looks again later.
-                    let _ = node.propose(Command::Install { license: text }).await;
+                    let _ = node.install(compiled(&text)).await;
                 }
             }
         }

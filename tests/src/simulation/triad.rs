@@ -12,10 +12,9 @@ use licensing_core::id::{LogIndex, Role, Seats, SessionId, Timestamp};
 use licensing_core::invariants;
 use licensing_core::license::License;
 use licensing_core::state::State;
+use licensing_daemon::testing::SimulatedServer;
+use licensing_daemon::{DaemonConfig, LicenseFile};
 use licensing_raft::{Node, NodeConfig};
-use licensing_server::config::{Limits, ServerConfig};
-use licensing_server::license_file::LicenseFile;
-use licensing_server::testing::SimulatedServer;
 
 use super::dialing::{Dialing, Tokens};
 use super::host::Host;
@@ -161,14 +160,8 @@ impl Service for Triad {
         node_config.session_grace = GRACE;
         let node =
             Node::start_simulated(node_config.clone(), host.environment(), host.disk(), host.gate()).await;
-        let config = ServerConfig {
-            addresses: node_config.servers.clone(),
-            node: node_config,
-            license: LicenseFile { path: "simulated.lic".into(), text, license: parsed },
-            admin_key: None,
-            limits: Limits::default(),
-            warnings: Vec::new(),
-        };
+        let license = LicenseFile { path: "simulated.lic".into(), text, license: parsed };
+        let config = DaemonConfig::new(node_config, license);
         let simulated = SimulatedServer::new(node.map_err(|error| error.to_string())?, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());
@@ -195,6 +188,7 @@ impl Service for Triad {
             host: "cad-17".to_owned(),
             display: ":0".to_owned(),
             pid: number,
+            project: String::new(),
         };
         let dial = Dialing::new(site.network.clone(), End::Client(number), self.duplicates.clone());
         let client = LicensingClient::connect_with(config, Arc::new(dial), &Tokens(random)).await;
@@ -220,7 +214,7 @@ impl Service for Triad {
             let features = features.map(|pool| (pool.feature.to_owned(), count(pool.licensed, pool.in_use)));
             let held = state.checkouts().map(|checkout| Held {
                 handle: checkout.handle,
-                session: checkout.session,
+                session: checkout.keeper.session().unwrap_or_default(),
                 feature: checkout.feature.to_owned(),
                 seats: checkout.seats,
             });
@@ -380,9 +374,12 @@ impl Client for TriadClient {
 
     async fn ask(&mut self, kind: &Kind) -> Told {
         let action = match kind {
-            Kind::Checkout { feature, seats } => {
-                Action::Checkout { feature: feature.clone(), version: "1.0".to_owned(), seats: *seats }
-            }
+            Kind::Checkout { feature, seats } => Action::Checkout {
+                vendor: None,
+                feature: feature.clone(),
+                version: "1.0".to_owned(),
+                seats: *seats,
+            },
             Kind::Checkin { handle } => Action::Checkin { handle: *handle, owner: None },
             Kind::Open | Kind::Remove { .. } => {
                 return Told::NotDone { why: "clients do not ask for that".to_owned() };

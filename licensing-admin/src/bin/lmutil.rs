@@ -1,0 +1,5 @@
+//! The personality that prints what `lmutil lmstat` prints.
+
+fn main() -> std::process::ExitCode {
+    licensing_admin::personality::lmutil::main()
+}

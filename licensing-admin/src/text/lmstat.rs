@@ -1,0 +1,265 @@
+//! The report of `lmutil lmstat`, as the scripts of twenty years expect it.
+//!
+//! Layout and blanks are those of lmstat 11.14 and later (FLEXnet License Administration Guide, lmstat; the regular
+//! expressions of public parsers are the oracle in the tests). Two things are our own on purpose: the first line,
+//! which names us, and the version behind `UP`, which is ours.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use licensing_client::ServerAddress;
+use licensing_client::protocol::{CheckoutStatus, FeatureStatus, StatusPage};
+use licensing_core::license::Version;
+
+use super::words::printable;
+use crate::survey::{SeenServer, Survey};
+
+/// What to show besides the state of the servers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Which features, if any.
+    pub features: Features,
+    /// Only this server's line (`-s server`).
+    pub server: Option<String>,
+}
+
+/// Which features to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Features {
+    /// None: servers and vendor daemon only.
+    #[default]
+    None,
+    /// All of them (`-a`, `-f`).
+    All,
+    /// Those in use (`-A`).
+    InUse,
+    /// This one (`-f feature`).
+    Named(String),
+    /// Those of this vendor (`-S vendor`).
+    OfVendor(String),
+}
+
+/// The part of a report that is printed once.
+pub fn head(now: Timestamp, zone: &TimeZone) -> String {
+    let now = now.to_zoned(zone.clone());
+    format!(
+        "lmutil - licensing-server {}, prints what lmstat prints\nFlexible License Manager status on {}\n\n",
+        crate::VERSION,
+        now.strftime("%a %-m/%-d/%Y %H:%M")
+    )
+}
+
+/// The part that is printed for each triad or server of the search path. `several`: the search path has more.
+pub fn block(survey: &Survey, selection: &Selection, zone: &TimeZone, several: bool) -> String {
+    let mut out = String::new();
+    if several {
+        out.push_str(&"-".repeat(76));
+        out.push('\n');
+    }
+    let Some(page) = &survey.page else {
+        return out + &nobody_answers(survey);
+    };
+    server_lines(&mut out, survey, page, selection);
+    let Some(master) = survey.master() else {
+        let _ = write!(
+            out,
+            "Vendor daemon status (on {}):\n\n{:>10}: The desired vendor daemon is down. (-97,121)\n",
+            survey.servers.first().map_or("", |server| &server.name.host),
+            page.vendor
+        );
+        return out;
+    };
+    let _ = write!(
+        out,
+        "Vendor daemon status (on {}):\n\n{:>10}: UP v{}\n",
+        master.name.host,
+        page.vendor,
+        version_of(master)
+    );
+    if selection.features != Features::None {
+        out.push_str("Feature usage info:\n");
+        feature_blocks(&mut out, page, &selection.features, &master.name, zone);
+    }
+    out
+}
+
+fn nobody_answers(survey: &Survey) -> String {
+    match survey.first_problem() {
+        Some(problem) => format!("Error getting status: {}\n", problem.flexnet_text()),
+        None => "Error getting status: No SERVER lines in license file. (-13,66)\n".to_owned(),
+    }
+}
+
+fn server_lines(out: &mut String, survey: &Survey, page: &StatusPage, selection: &Selection) {
+    let names: Vec<String> = survey.servers.iter().map(|server| server.name.to_string()).collect();
+    let answered_by = page.servers.iter().find(|server| server.role == page.answered_by);
+    let _ = writeln!(out, "License server status: {}", names.join(","));
+    let _ = write!(
+        out,
+        "    License file(s) on {}: {}:\n\n",
+        answered_by.map_or("", |server| &server.host),
+        printable(&page.license_path)
+    );
+    for server in &survey.servers {
+        if selection.server.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&server.name.host)) {
+            let _ = writeln!(out, "{:>10}: {}", server.name.host, server_state(server));
+        }
+    }
+    out.push('\n');
+}
+
+fn server_state(server: &SeenServer) -> String {
+    match (&server.status, &server.problem) {
+        (Some(status), _) if status.up => {
+            let master = if status.master { " (MASTER)" } else { "" };
+            format!("license server UP{master} v{}", version_of(server))
+        }
+        (_, Some(problem)) => problem.flexnet_text(),
+        (_, None) => "Cannot connect to license server system. (-15,570)".to_owned(),
+    }
+}
+
+/// Parsers want digits and points here; a server that was never heard has no version.
+fn version_of(server: &SeenServer) -> &str {
+    match &server.status {
+        Some(status) if !status.version.is_empty() => &status.version,
+        _ => crate::VERSION,
+    }
+}
+
+fn feature_blocks(
+    out: &mut String,
+    page: &StatusPage,
+    which: &Features,
+    master: &ServerAddress,
+    zone: &TimeZone,
+) {
+    if let Features::Named(name) = which
+        && !page.features.iter().any(|pool| pool.name == *name)
+    {
+        let name = printable(name);
+        let _ =
+            writeln!(out, "\nUsers of {name}: Cannot get users of {name}: No such feature exists. (-5,222)");
+        return;
+    }
+    let mut done: Vec<&str> = Vec::new();
+    for pool in &page.features {
+        if done.contains(&pool.name.as_str()) {
+            continue;
+        }
+        done.push(&pool.name);
+        let pools: Vec<&FeatureStatus> =
+            page.features.iter().filter(|other| other.name == pool.name).collect();
+        if is_wanted(which, &pools) {
+            feature_block(out, page, &pools, master, zone);
+        }
+    }
+}
+
+fn is_wanted(which: &Features, pools: &[&FeatureStatus]) -> bool {
+    match which {
+        Features::None => false,
+        Features::All => true,
+        Features::InUse => pools.iter().any(|pool| pool.in_use.0 > 0),
+        Features::Named(name) => pools.iter().any(|pool| pool.name == *name),
+        Features::OfVendor(vendor) => pools.iter().any(|pool| pool.vendor == *vendor),
+    }
+}
+
+/// All pools of one feature: one line with the totals, then a title, a type and the users of each pool in use.
+fn feature_block(
+    out: &mut String,
+    page: &StatusPage,
+    pools: &[&FeatureStatus],
+    master: &ServerAddress,
+    zone: &TimeZone,
+) {
+    let Some(first) = pools.first() else { return };
+    let issued: Option<u64> = pools.iter().map(|pool| pool.issued.map(|seats| u64::from(seats.0))).sum();
+    let in_use: u64 = pools.iter().map(|pool| u64::from(pool.in_use.0)).sum();
+    let _ = match issued {
+        None => writeln!(out, "\nUsers of {}:  (Uncounted, node-locked)", first.name),
+        Some(issued) => writeln!(
+            out,
+            "\nUsers of {}:  (Total of {issued} {} issued;  Total of {in_use} {} in use)",
+            first.name,
+            licenses(issued),
+            licenses(in_use)
+        ),
+    };
+    for pool in pools {
+        let users = page.checkouts.iter().filter(|checkout| {
+            checkout.feature == pool.name && (pools.len() == 1 || checkout.licensed_version == pool.version)
+        });
+        let mut users = users.peekable();
+        if users.peek().is_none() {
+            continue;
+        }
+        let _ = write!(
+            out,
+            "\n  \"{}\" v{}, vendor: {}, expiry: {}\n  {}\n\n",
+            pool.name,
+            pool.version,
+            pool.vendor,
+            expiry(&pool.expires),
+            kind(pool)
+        );
+        for checkout in users {
+            let _ = writeln!(out, "{}", user_row(checkout, master, zone));
+        }
+    }
+}
+
+/// `license` exactly when the number is 1.
+fn licenses(count: u64) -> &'static str {
+    if count == 1 { "license" } else { "licenses" }
+}
+
+fn expiry(expires: &str) -> &str {
+    if expires == "permanent" { "permanent(no expiration date)" } else { expires }
+}
+
+fn kind(pool: &FeatureStatus) -> String {
+    match (&pool.host_id, pool.issued) {
+        (None, _) => "floating license".to_owned(),
+        (Some(host_id), Some(_)) => format!("nodelocked license, locked to \"{}\"", printable(host_id)),
+        (Some(host_id), None) if host_id.eq_ignore_ascii_case("ANY") => {
+            "uncounted nodelocked license locked to NOTHING (hostid=ANY)".to_owned()
+        }
+        (Some(host_id), None) => {
+            format!("uncounted nodelocked license, locked to \"{}\"", printable(host_id))
+        }
+    }
+}
+
+/// `    USER HOST DISPLAY (vVERSION) (SERVER/PORT HANDLE), start DOW M/D H:MM[, N licenses]`
+fn user_row(checkout: &CheckoutStatus, master: &ServerAddress, zone: &TimeZone) -> String {
+    let since = i64::try_from(checkout.since.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let since = since.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone());
+    let version = checkout
+        .version
+        .parse::<Version>()
+        .map_or_else(|_| checkout.version.clone(), |version| version.padded());
+    let mut row = format!(
+        "    {} {} {} (v{}) ({}/{} {}), start {} {}:{:02}",
+        printable(&checkout.user),
+        printable(&checkout.host),
+        printable(&checkout.display),
+        printable(&version),
+        master.host,
+        master.port,
+        checkout.handle,
+        since.strftime("%a %-m/%-d"),
+        since.hour(),
+        since.minute()
+    );
+    if checkout.count.0 > 1 {
+        let _ = write!(row, ", {} licenses", checkout.count);
+    }
+    row
+}
+
+#[cfg(test)]
+#[path = "lmstat_tests.rs"]
+mod tests;

@@ -1,0 +1,266 @@
+//! `licensectl status`: a page a person reads, and one JSON object a script reads.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use licensing_client::protocol::{CheckoutStatus, StatusPage};
+use licensing_client::text::{counted, host_and_port};
+use licensing_core::id::Role;
+use serde::Serialize;
+
+use super::table::Table;
+use super::words::printable;
+use crate::survey::{SeenServer, Survey};
+
+/// The answer of `status --json`. Keys are a contract: they may be added to, never renamed.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct StatusJson<'a> {
+    /// Role of the master, or null.
+    pub master: Option<&'static str>,
+    /// Whether a quorum is in reach.
+    pub quorum: bool,
+    /// The operator's choice of a master, or null.
+    pub preferred: Option<&'static str>,
+    /// Role of the server this answer is from.
+    pub answered_by: Option<&'static str>,
+    /// Applied index the answer was made at.
+    pub applied_index: Option<u64>,
+    /// The vendor of the license file.
+    pub vendor: Option<&'a str>,
+    /// Path of the license file on the answering server.
+    pub license_path: Option<&'a str>,
+    /// Signatures in the license file are not verified.
+    pub signatures: &'static str,
+    /// Sessions in the state.
+    pub sessions: u64,
+    /// The servers, in the order of the SERVER lines.
+    pub servers: Vec<ServerJson<'a>>,
+    /// The pools, in license file order.
+    pub features: Vec<FeatureJson<'a>>,
+    /// The checkouts, by handle.
+    pub checkouts: Vec<CheckoutJson<'a>>,
+    /// Things an administrator should know.
+    pub warnings: &'a [String],
+}
+
+/// One server of [`StatusJson`].
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct ServerJson<'a> {
+    role: Option<&'static str>,
+    host: &'a str,
+    port: u16,
+    up: bool,
+    master: bool,
+    version: &'a str,
+    applied_index: Option<u64>,
+    log_lag: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<String>,
+}
+
+/// One pool of [`StatusJson`].
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct FeatureJson<'a> {
+    name: &'a str,
+    version: &'a str,
+    vendor: &'a str,
+    /// null when the seats are not counted.
+    issued: Option<u32>,
+    in_use: u32,
+    expires: &'a str,
+}
+
+/// One checkout of [`StatusJson`].
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckoutJson<'a> {
+    handle: u64,
+    feature: &'a str,
+    version: &'a str,
+    licensed_version: &'a str,
+    count: u32,
+    user: &'a str,
+    host: &'a str,
+    display: &'a str,
+    pid: u32,
+    since: String,
+}
+
+/// The JSON answer.
+pub fn json(survey: &Survey) -> StatusJson<'_> {
+    let page = survey.page.as_ref();
+    StatusJson {
+        master: page.and_then(|page| page.master).map(Role::name),
+        quorum: page.is_some_and(|page| page.quorum),
+        preferred: page.and_then(|page| page.preferred).map(Role::name),
+        answered_by: page.map(|page| page.answered_by.name()),
+        applied_index: page.map(|page| page.applied_index.0),
+        vendor: page.map(|page| page.vendor.as_str()),
+        license_path: page.map(|page| page.license_path.as_str()),
+        signatures: "unverified",
+        sessions: page.map_or(0, |page| page.sessions),
+        servers: survey.servers.iter().map(server_json).collect(),
+        features: page.map(features_json).unwrap_or_default(),
+        checkouts: page.map(|page| page.checkouts.iter().map(checkout_json).collect()).unwrap_or_default(),
+        warnings: page.map(|page| page.warnings.as_slice()).unwrap_or_default(),
+    }
+}
+
+fn server_json(server: &SeenServer) -> ServerJson<'_> {
+    let status = server.status.as_ref();
+    ServerJson {
+        role: status.map(|status| status.role.name()),
+        host: &server.name.host,
+        port: server.name.port,
+        up: server.is_up(),
+        master: status.is_some_and(|status| status.master),
+        version: status.map_or("", |status| &status.version),
+        applied_index: status.and_then(|status| status.applied_index).map(|index| index.0),
+        log_lag: status.and_then(|status| status.log_lag),
+        remark: server.remark(),
+    }
+}
+
+fn features_json(page: &StatusPage) -> Vec<FeatureJson<'_>> {
+    let pools = page.features.iter().map(|pool| FeatureJson {
+        name: &pool.name,
+        version: &pool.version,
+        vendor: &pool.vendor,
+        issued: pool.issued.map(|seats| seats.0),
+        in_use: pool.in_use.0,
+        expires: &pool.expires,
+    });
+    pools.collect()
+}
+
+fn checkout_json(checkout: &CheckoutStatus) -> CheckoutJson<'_> {
+    CheckoutJson {
+        handle: checkout.handle.0,
+        feature: &checkout.feature,
+        version: &checkout.version,
+        licensed_version: &checkout.licensed_version,
+        count: checkout.count.0,
+        user: &checkout.user,
+        host: &checkout.host,
+        display: &checkout.display,
+        pid: checkout.pid,
+        since: moment(checkout.since).to_string(),
+    }
+}
+
+/// The page for people.
+pub fn text(survey: &Survey, zone: &TimeZone) -> String {
+    let mut out = headline(survey);
+    out.push('\n');
+    out.push_str(&servers_table(survey));
+    let Some(page) = &survey.page else { return out };
+    out.push('\n');
+    out.push_str(&features_table(page));
+    if !page.checkouts.is_empty() {
+        out.push('\n');
+        out.push_str(&checkouts_table(page, zone));
+    }
+    if !page.warnings.is_empty() {
+        out.push('\n');
+    }
+    for warning in &page.warnings {
+        out.push_str(&format!("warning: {}\n", printable(warning)));
+    }
+    out
+}
+
+fn headline(survey: &Survey) -> String {
+    let up = survey.servers.iter().filter(|server| server.is_up()).count();
+    let servers = format!("{up} of {} up", counted(survey.servers.len() as u64, "server"));
+    let Some(page) = &survey.page else {
+        return "no server answers\n".to_owned();
+    };
+    let master = match (survey.master(), page.quorum) {
+        (Some(master), _) => {
+            format!("{} is master at {}", page.master.map_or("", Role::name), host_and_port(&master.name))
+        }
+        (None, true) => "no master: one is being chosen, or only the tertiary can lead".to_owned(),
+        (None, false) => {
+            format!("no quorum, nothing is served: what follows is what the {} last knew", page.answered_by)
+        }
+    };
+    let choice = page.preferred.map(|role| format!("; the operator prefers the {role}")).unwrap_or_default();
+    let vendor =
+        if page.vendor.is_empty() { String::new() } else { format!("{}: ", printable(&page.vendor)) };
+    format!("{vendor}{master}, {servers}{choice}\n")
+}
+
+fn servers_table(survey: &Survey) -> String {
+    let mut table = Table::new(&["SERVER", "ADDRESS", "STATE", "VERSION", ">APPLIED", ">BEHIND", "REMARK"]);
+    for server in &survey.servers {
+        let status = server.status.as_ref();
+        let state = match (server.is_up(), status.is_some_and(|status| status.master)) {
+            (true, true) => "up, master",
+            (true, false) => "up",
+            (false, _) => "down",
+        };
+        let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        table.row([
+            status.map_or_else(|| "?".to_owned(), |status| status.role.to_string()),
+            host_and_port(&server.name),
+            state.to_owned(),
+            status.map_or_else(|| "-".to_owned(), |status| or_dash(&status.version)),
+            number(status.and_then(|status| status.applied_index).map(|index| index.0)),
+            number(status.and_then(|status| status.log_lag)),
+            server.remark().unwrap_or_default(),
+        ]);
+    }
+    table.render()
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
+fn features_table(page: &StatusPage) -> String {
+    let mut table = Table::new(&["FEATURE", "VERSION", ">SEATS", ">IN USE", ">FREE", "EXPIRES"]);
+    for pool in &page.features {
+        let issued = pool.issued.map(|seats| seats.0);
+        table.row([
+            pool.name.clone(),
+            pool.version.clone(),
+            issued.map_or_else(|| "uncounted".to_owned(), |issued| issued.to_string()),
+            pool.in_use.to_string(),
+            issued.map_or_else(|| "-".to_owned(), |issued| issued.saturating_sub(pool.in_use.0).to_string()),
+            pool.expires.clone(),
+        ]);
+    }
+    if table.is_empty() { "no license is installed yet\n".to_owned() } else { table.render() }
+}
+
+fn checkouts_table(page: &StatusPage, zone: &TimeZone) -> String {
+    let mut table =
+        Table::new(&[">HANDLE", "FEATURE", "VERSION", ">SEATS", "USER", "HOST", "DISPLAY", ">PID", "SINCE"]);
+    for checkout in &page.checkouts {
+        let since = moment(checkout.since).to_zoned(zone.clone());
+        table.row([
+            checkout.handle.to_string(),
+            checkout.feature.clone(),
+            checkout.version.clone(),
+            checkout.count.to_string(),
+            checkout.user.clone(),
+            checkout.host.clone(),
+            checkout.display.clone(),
+            checkout.pid.to_string(),
+            since.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        ]);
+    }
+    table.render()
+}
+
+/// State time as a moment; times no calendar has become its begin.
+fn moment(at: licensing_core::id::Timestamp) -> Timestamp {
+    let milliseconds = i64::try_from(at.0).ok();
+    milliseconds.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

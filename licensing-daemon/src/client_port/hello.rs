@@ -1,0 +1,105 @@
+//! How a connection of a client begins: hello, then a refusal, a relay, or a welcome and what follows it.
+
+use std::io;
+use std::sync::Arc;
+
+use licensing_client::framing::{FrameError, decode_frame, encode_frame};
+use licensing_client::protocol::{Hello, PROTOCOL_VERSION, Refusal, Welcome, is_local};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{debug, warn};
+
+use super::connection::{Connection, WRITE_DEADLINE};
+use super::relay;
+use super::replies::millis;
+use crate::port::far::Far;
+use crate::port::undecided::Place;
+use crate::port::wire::Wire;
+use crate::rights::Rights;
+use crate::server::Server;
+
+/// Longest hello, in bytes: a version, the name of a program, a flag.
+const MAX_HELLO: usize = 4096;
+
+/// Serves a connection whose preamble has been read; the hello must come before the deadline.
+pub(crate) async fn serve<S: Wire>(
+    server: Arc<Server>,
+    mut stream: S,
+    from: Far,
+    deadline: Instant,
+    place: Place,
+) {
+    let hello = match timeout_at(deadline, read_hello(&mut stream)).await {
+        Err(_) => return debug!(%from, "sent no hello in time, closed"),
+        Ok(Err(problem)) => return debug!(%from, "{problem}, closed"),
+        Ok(Ok(hello)) => hello,
+    };
+    drop(place);
+    let permit = server.connections.clone().try_acquire_owned();
+    let refusal = match (&hello, &permit) {
+        (None, _) => Some(Refusal::Version { server: PROTOCOL_VERSION }),
+        (Some(_), Err(_)) => {
+            let limit = u32::try_from(server.limits.connections).unwrap_or(u32::MAX);
+            Some(Refusal::TooManyConnections { limit })
+        }
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        debug!(%from, "refused: {refusal}");
+        let _ = timeout_at(deadline, send(&mut stream, &Welcome::Refused(refusal))).await;
+        return;
+    }
+    let Some(hello) = hello else { return };
+    if hello.relay
+        && let Some(upstream) = relay::to_master(&server, &hello).await
+    {
+        debug!(%from, software = hello.software, "relayed to the master");
+        return relay::pipe(&server, stream, upstream).await;
+    }
+    debug!(%from, software = hello.software, "client connected");
+    let mut challenge = [0; 32];
+    if let Err(error) = getrandom::fill(&mut challenge) {
+        return warn!("cannot read random bytes from the operating system: {error}");
+    }
+    // A relayed connection comes from a server, perhaps from this machine: its client has no right from that.
+    let local = is_local(from.0) && hello.relayed_by.is_none();
+    // Watched from before the welcome is made, so that no change falls between the two.
+    let watching = server.watch_standing();
+    let told = server.standing();
+    let welcome = Welcome::Ready {
+        version: PROTOCOL_VERSION,
+        standing: told.clone(),
+        heartbeat_ms: millis(server.node.session_heartbeat()),
+        grace_ms: millis(server.node.session_grace()),
+        challenge,
+    };
+    match timeout(WRITE_DEADLINE, send(&mut stream, &welcome)).await {
+        Ok(Ok(())) => {}
+        _ => return debug!(%from, "did not take the welcome, closed"),
+    }
+    let rights = Rights::new(local, challenge);
+    Connection::new(server, stream, from, rights, watching, told).run().await;
+    debug!(%from, "client gone");
+}
+
+/// Reads the hello and not a byte more; `None` when it is of another protocol version.
+async fn read_hello<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Hello>, FrameError> {
+    let length = stream.read_u32().await? as usize;
+    if length > MAX_HELLO {
+        return Err(FrameError::TooLong { limit: MAX_HELLO });
+    }
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).await?;
+    match decode_frame::<Hello>(&payload, "hello") {
+        Ok(hello) if hello.version == PROTOCOL_VERSION => Ok(Some(hello)),
+        Ok(_) => Ok(None),
+        // The version stands first; a hello of another version may have other fields behind it.
+        Err(_) if payload.first().is_some_and(|version| u16::from(*version) != PROTOCOL_VERSION) => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, welcome: &Welcome) -> io::Result<()> {
+    let frame = encode_frame(welcome).map_err(io::Error::other)?;
+    stream.write_all(&frame).await
+}

@@ -1,0 +1,171 @@
+//! What each request means: mostly a proposal to the node and the translation of its answer. The only place that tells
+//! requests apart.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use licensing_client::protocol::{Recollection, Reply, Request, StatusFilter, is_administrative};
+use licensing_core::command::{Action, Call, Command};
+use licensing_core::id::{Handle, RequestId, SessionId, Token};
+use licensing_core::outcome::{Denial, Outcome};
+use licensing_core::view::Recalled;
+use licensing_raft::ProposeError;
+use tracing::warn;
+
+use super::replies::{alive, propose_error};
+use crate::license::reread;
+use crate::port::far::Far;
+use crate::rights::Rights;
+use crate::server::{Server, Stop};
+use crate::status;
+
+/// How a request is answered.
+pub(super) enum Answering {
+    /// At once.
+    Now(Reply),
+    /// When somebody else has been asked. A future of its own for each kind of request: one that can wait for anything
+    /// takes four kilobytes.
+    Later(BoxFuture<'static, Reply>),
+    /// At once, and then the server stops.
+    Stopping(Reply, Stop),
+}
+
+/// Begins to answer a request.
+pub(super) fn begin(server: &Arc<Server>, rights: &mut Rights, from: Far, request: Request) -> Answering {
+    match request {
+        // Nearly all of them.
+        Request::Call { session, token, request, acknowledged, action } => {
+            if is_administrative(&action)
+                && let Err(refusal) = rights.check(server, word(&action), from)
+            {
+                return Answering::Now(refusal);
+            }
+            later(call(server.clone(), Call { session, token, request, acknowledged, action }))
+        }
+        Request::Heartbeat { session, token } if is_known(server, session, &token) => {
+            Answering::Now(alive(server, session))
+        }
+        Request::Heartbeat { session, token } => later(heartbeat(server.clone(), session, token)),
+        Request::OpenSession { token, identity } => {
+            later(decide(server.clone(), Command::OpenSession { token, identity, address: None }))
+        }
+        Request::CloseSession { session, token } => {
+            later(decide(server.clone(), Command::CloseSession { session, token }))
+        }
+        Request::Recall { session, token, request } => later(recall(server.clone(), session, token, request)),
+        Request::Status { filter, after } => later(show(server.clone(), filter, after)),
+        Request::Authenticate { proof } => Answering::Now(rights.authenticate(server, &proof, from)),
+        Request::Reread => match rights.check(server, "reread", from) {
+            Ok(()) => later(reread(server.clone())),
+            Err(refusal) => Answering::Now(refusal),
+        },
+        Request::Shutdown { hand_over } => match rights.check(server, "shutdown", from) {
+            Ok(()) => {
+                warn!(%from, "SHUTDOWN request");
+                Answering::Stopping(Reply::Done(format!("the {} stops", server.role)), Stop { hand_over })
+            }
+            Err(refusal) => Answering::Now(refusal),
+        },
+    }
+}
+
+fn later(reply: impl Future<Output = Reply> + Send + 'static) -> Answering {
+    Answering::Later(reply.boxed())
+}
+
+/// What a numbered request of a session asks for.
+async fn call(server: Arc<Server>, call: Call) -> Reply {
+    let (session, token) = (call.session, call.token);
+    let reply = propose(&server, Command::Call(call)).await;
+    if is_sign_of_life(&server, session, &token, &reply) {
+        server.node.touch(session);
+    }
+    reply
+}
+
+async fn decide(server: Arc<Server>, command: Command) -> Reply {
+    propose(&server, command).await
+}
+
+async fn propose(server: &Server, command: Command) -> Reply {
+    // Before its very first `Install` a triad serves nobody: "no license" would be an answer, and a wrong one.
+    if !server.is_licensed() {
+        return Reply::NotMaster(server.standing());
+    }
+    match server.node.propose(command).await {
+        Ok(answer) => Reply::Answer(answer),
+        Err(problem) => propose_error(server, problem),
+    }
+}
+
+/// Whether a request came from its session. The decision says so; without one the state does, and asking it would keep
+/// whoever changes it waiting.
+fn is_sign_of_life(server: &Server, session: SessionId, token: &Token, reply: &Reply) -> bool {
+    match reply {
+        Reply::Answer(answer) => !matches!(
+            answer.outcome,
+            Outcome::Denied(Denial::UnknownSession { .. } | Denial::WrongToken { .. })
+        ),
+        _ => server.node.look(|state| state.session_matches(session, token)),
+    }
+}
+
+/// A sign of life. Only a serving master may judge it; it keeps the moment in memory and writes nothing.
+async fn heartbeat(server: Arc<Server>, session: SessionId, token: Token) -> Reply {
+    if is_known(&server, session, &token) {
+        return alive(&server, session);
+    }
+    if !server.node.serves() {
+        return propose_error(
+            &server,
+            ProposeError::NotMaster { master: server.node.mastership().borrow().master },
+        );
+    }
+    // "Gone" makes a client give up its seats, so it is said only of what is gone for certain.
+    match server.node.read().await {
+        Ok(state) if state.session_matches(session, &token) => alive(&server, session),
+        Ok(_) => Reply::Gone,
+        Err(problem) => propose_error(&server, problem),
+    }
+}
+
+/// Whether this is a master that knows the session, so that a heartbeat needs nobody else.
+fn is_known(server: &Server, session: SessionId, token: &Token) -> bool {
+    server.node.serves() && server.node.look(|state| state.session_matches(session, token))
+}
+
+async fn recall(server: Arc<Server>, session: SessionId, token: Token, request: RequestId) -> Reply {
+    match server.node.read().await {
+        Ok(state) => Reply::Recalled(match state.recall(session, &token, request) {
+            Recalled::Answered(answer) => Recollection::Answered(answer),
+            Recalled::NotSeen => Recollection::NotSeen,
+            Recalled::Forgotten => Recollection::Forgotten,
+            Recalled::NoSession => Recollection::NoSession,
+        }),
+        Err(problem) => propose_error(&server, problem),
+    }
+}
+
+async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Handle>) -> Reply {
+    let threads = server.other_threads.clone();
+    // A page can be large.
+    let page = async move { status::page(&server, &filter, after) };
+    match threads {
+        None => Reply::Status(Box::new(page.await)),
+        Some(threads) => match threads.spawn(page).await {
+            Ok(page) => Reply::Status(Box::new(page)),
+            Err(stopped) => Reply::Unknown(stopped.to_string()),
+        },
+    }
+}
+
+fn word(action: &Action) -> &'static str {
+    match action {
+        Action::Checkout { .. } => "checkout",
+        Action::Checkin { .. } => "checkin",
+        Action::Remove(_) => "remove",
+        Action::Maintain { .. } => "maintenance",
+        Action::PreferMaster { .. } => "failover",
+    }
+}

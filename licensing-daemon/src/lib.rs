@@ -1,0 +1,52 @@
+//! A vendor daemon as a library: a server of a triad with its one port, the client protocol's server side, license
+//! installation, and the rights of administrators. It is what a program embeds that wants to hand out seats itself.
+//!
+//! ```no_run
+//! use licensing_core::id::Role;
+//! use licensing_daemon::{Daemon, DaemonConfig, LicenseFile, listen};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let license = LicenseFile::read("acme.lic".as_ref())?;
+//! let config = DaemonConfig::from_license(license, Role::Primary, "/var/lib/acme")?;
+//! let daemon = Daemon::start(config, listen("127.0.0.1:27000".parse()?)?, None).await?;
+//! // Until the future is done, an administrator stops it, or its node fails.
+//! daemon.run(|address| println!("serving on {address}"), std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The types that matter
+//!
+//! * [`Daemon`]: start, watch, run. One per server.
+//! * [`DaemonConfig`]: the node's configuration, the license file, the administrators' key, limits; most of it comes
+//!   from the license file.
+//! * [`RunError`]: why a server did not start, or stopped by itself.
+//!
+//! # How a checkout flows
+//!
+//! `port` tells a client by its first bytes, `client_port` reads its request and asks for a decision with
+//! [`Node::propose`](licensing_raft::Node::propose), and the answer goes back on the connection it came from. Seats are
+//! decided in [`licensing_core`] and survive in [`licensing_raft`]; clients are those of [`licensing_client`].
+//!
+//! # What it does not do
+//!
+//! No command line, no settings file, no HTTP, no log of its own beyond [`tracing`]: those are the program's. It retries
+//! nothing and knows no rule of seats.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod daemon;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+mod client_port;
+mod license;
+mod port;
+mod rights;
+mod server;
+mod status;
+
+pub use config::{DaemonConfig, Limits};
+pub use daemon::{Daemon, RunError, listen};
+pub use licensing_client::license_file::{LicenseFile, LicenseFileError};

@@ -1,0 +1,160 @@
+//! What all tasks of a running server share: the node, the license file, who is master, how the end is announced.
+//!
+//! Two watch channels order the end: `stop` asks for it (a signal, `licensectl down`), `closing` says that the node
+//! has stopped and connections may go. Between the two, clients are told who the new master is.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use licensing_client::license_file::LicenseFile;
+use licensing_client::protocol::{MasterAddress, Standing};
+use licensing_client::{AdminKey, ServerAddress};
+use licensing_core::id::Role;
+use licensing_core::license::TriadIdentity;
+use licensing_core::state::State;
+use licensing_raft::watch::{Watched, Watcher};
+use licensing_raft::{Mastership, Node};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use crate::config::{DaemonConfig, Limits};
+
+/// So many client connections are served on the node's own thread: two wake-ups fewer for each request, which is what
+/// a small site waits for. More of them would keep the node from its work.
+const NEAR_CONNECTIONS: usize = 8;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) node: Node,
+    pub(crate) role: Role,
+    /// Version of the program, as status answers tell it.
+    pub(crate) version: String,
+    /// Where clients find the three, as the license file said at the start.
+    pub(crate) addresses: [ServerAddress; 3],
+    pub(crate) identity: TriadIdentity,
+    pub(crate) admin_key: Option<AdminKey>,
+    pub(crate) limits: Limits,
+    /// One permit for each client connection.
+    pub(crate) connections: Arc<Semaphore>,
+    /// Threads for what the node's own thread should not be kept with, if there are any.
+    pub(crate) other_threads: Option<Handle>,
+    license: RwLock<Arc<LicenseFile>>,
+    standing: Watched<Standing>,
+    stop: Watched<Option<Stop>>,
+    closing: Watched<bool>,
+}
+
+/// The end was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Whether a master hands over first.
+    pub(crate) hand_over: bool,
+}
+
+impl Server {
+    pub(crate) fn new(node: Node, config: &DaemonConfig) -> Server {
+        let role = config.node.role;
+        Server {
+            node,
+            role,
+            version: config.node.software_version.clone(),
+            addresses: config
+                .addresses
+                .each_ref()
+                .map(|server| ServerAddress::new(&server.host, server.port)),
+            identity: config.license.license.triad_identity(),
+            admin_key: config.admin_key.clone(),
+            limits: config.limits,
+            connections: Arc::new(Semaphore::new(config.limits.connections)),
+            other_threads: None,
+            license: RwLock::new(Arc::new(config.license.clone())),
+            standing: Watched::new(Standing { role, master: None }),
+            stop: Watched::new(None),
+            closing: Watched::new(false),
+        }
+    }
+
+    /// With other threads than the node's own.
+    pub(crate) fn with_threads(self, other_threads: Option<Handle>) -> Server {
+        Server { other_threads, ..self }
+    }
+
+    /// The license file as it was last read. Nothing can panic while the lock is held.
+    pub(crate) fn license(&self) -> Arc<LicenseFile> {
+        self.license.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_license(&self, file: LicenseFile) {
+        *self.license.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
+    }
+
+    /// Where the next client connection is to be served, if not here.
+    pub(crate) fn elsewhere(&self) -> Option<&Handle> {
+        self.other_threads.as_ref().filter(|_| self.open_connections() >= NEAR_CONNECTIONS)
+    }
+
+    /// Client connections there are.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.limits.connections.saturating_sub(self.connections.available_permits())
+    }
+
+    /// Whether the state has a license to serve: not before the very first `Install`.
+    pub(crate) fn is_licensed(&self) -> bool {
+        self.node.look(State::is_licensed)
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        // Not as last published: a process that was stopped meanwhile may have lost the mastership without knowing it.
+        self.standing_of(&self.node.mastership_now())
+    }
+
+    pub(crate) fn watch_standing(&self) -> Watcher<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Tells everybody who is master; says whether that was new.
+    pub(crate) fn publish(&self, standing: Standing) -> bool {
+        self.standing.send_if_modified(|last| {
+            let changed = *last != standing;
+            *last = standing;
+            changed
+        })
+    }
+
+    /// Where a server of the triad is, for clients.
+    pub(crate) fn master_address(&self, role: Role) -> MasterAddress {
+        let ServerAddress { host, port } = self.addresses[role.place()].clone();
+        MasterAddress { role, host, port }
+    }
+
+    /// Who is master, when the node says this. A server that leads but may not serve names nobody, and so does one
+    /// that has nothing to serve yet.
+    pub(crate) fn standing_of(&self, mastership: &Mastership) -> Standing {
+        let serves = mastership.serving && self.is_licensed();
+        let master = mastership.master.filter(|master| *master != self.role || serves);
+        Standing { role: self.role, master: master.map(|role| self.master_address(role)) }
+    }
+
+    pub(crate) fn request_stop(&self, stop: Stop) {
+        self.stop.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(stop);
+            first
+        });
+    }
+
+    /// Waits until the end is asked for.
+    pub(crate) async fn stop_requested(&self) -> Stop {
+        let mut asked = self.stop.subscribe();
+        let found = asked.wait_for(Option::is_some).await;
+        // The sender lives in self, so there always is an answer.
+        found.ok().flatten().unwrap_or(Stop { hand_over: true })
+    }
+
+    pub(crate) fn close_connections(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(crate) fn watch_closing(&self) -> Watcher<bool> {
+        self.closing.subscribe()
+    }
+}

@@ -1,0 +1,101 @@
+//! Follows the node's mastership: tells connections and the log who is master, and has the license file installed when
+//! a new triad has none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use licensing_core::id::Role;
+use licensing_raft::Mastership;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::license::install;
+use crate::server::Server;
+
+/// A quorum that is missing for less is an election or a handover, and no news.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+
+/// Runs until its task is aborted or the node stops.
+pub(crate) async fn follow_mastership(server: Arc<Server>) {
+    let mut mastership = server.node.mastership();
+    let mut log = Log::new(*mastership.borrow());
+    loop {
+        let now = *mastership.borrow_and_update();
+        server.publish(server.standing_of(&now));
+        log.master(&server, &now);
+        log.quorum(now.quorum);
+        let needs_license = now.serving && !server.is_licensed();
+        tokio::select! {
+            biased;
+            changed = mastership.changed() => if changed.is_err() { return },
+            () = install(&server), if needs_license => {}
+            () = sleep_until(log.lost_at()), if log.waits() => log.say_lost(),
+        }
+    }
+}
+
+/// What was logged last, in the words of three-server redundancy (FLEXnet License Administration Guide,
+/// Informational Messages).
+struct Log {
+    master: (Option<Role>, bool),
+    quorum: Quorum,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quorum {
+    /// Before the first one.
+    NotYet,
+    There,
+    MissingSince(Instant),
+    Lost,
+}
+
+impl Log {
+    fn new(now: Mastership) -> Log {
+        Log { master: (None, false), quorum: if now.quorum { Quorum::There } else { Quorum::NotYet } }
+    }
+
+    fn master(&mut self, server: &Server, now: &Mastership) {
+        let known = (now.master, now.serving);
+        if self.master == known {
+            return;
+        }
+        self.master = known;
+        match now.master {
+            Some(role) => {
+                let host = &server.addresses[role.place()].host;
+                let whose = if now.serving { "this server, the " } else { "the " };
+                info!("CONNECTED, master is {host} ({whose}{role})");
+            }
+            None => info!("no master at the moment"),
+        }
+    }
+
+    fn quorum(&mut self, is_there: bool) {
+        self.quorum = match (self.quorum, is_there) {
+            (Quorum::Lost, true) => {
+                info!("quorum is back");
+                Quorum::There
+            }
+            (Quorum::There, false) => Quorum::MissingSince(Instant::now()),
+            (_, true) => Quorum::There,
+            (quorum, false) => quorum,
+        };
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.quorum, Quorum::MissingSince(_))
+    }
+
+    fn lost_at(&self) -> Instant {
+        match self.quorum {
+            Quorum::MissingSince(since) => since + LOST_AFTER,
+            _ => Instant::now() + LOST_AFTER,
+        }
+    }
+
+    fn say_lost(&mut self) {
+        warn!("Lost quorum: fewer than two servers hear each other, nothing is served");
+        self.quorum = Quorum::Lost;
+    }
+}

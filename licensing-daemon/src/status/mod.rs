@@ -1,0 +1,7 @@
+//! What a server tells about the triad: who is master, to everybody at once; all it knows, to whoever asks.
+
+mod mastership;
+mod page;
+
+pub(crate) use mastership::follow_mastership;
+pub(crate) use page::make as page;

@@ -1,5 +1,0 @@
-//! The administrator's command: `licensectl status`, `checkout`, `failover` and others.
-
-fn main() -> std::process::ExitCode {
-    licensing_server::cli::ctl::main()
-}

@@ -1,5 +1,0 @@
-//! The personality that prints what `lmutil lmstat` prints.
-
-fn main() -> std::process::ExitCode {
-    licensing_server::cli::lmutil::main()
-}

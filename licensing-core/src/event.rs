@@ -77,6 +77,11 @@ pub enum EventKind {
         /// The edition.
         edition: Edition,
     },
+    /// An operator holds the edition, or no longer.
+    EditionHeld {
+        /// Held.
+        on: bool,
+    },
 }
 
 /// Seats in somebody's hands.

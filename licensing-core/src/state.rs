@@ -33,6 +33,8 @@ pub struct State {
     /// The newest edition of the rules that this server knows. No part of what the servers agree on.
     pub(crate) known: Edition,
     pub(crate) edition: Edition,
+    /// An operator wants it raised by nobody but them.
+    pub(crate) edition_held: bool,
     pub(crate) clock: Timestamp,
     pub(crate) last_index: LogIndex,
     pub(crate) preferred: Option<Role>,
@@ -85,6 +87,7 @@ impl State {
         State {
             known: Edition::NEWEST,
             edition: Edition::FIRST,
+            edition_held: false,
             clock: Timestamp(0),
             last_index: LogIndex(0),
             preferred: None,
@@ -112,12 +115,22 @@ impl State {
     ///
     /// It does not, and must stop before it applies the entry.
     pub fn can_apply(&self, proposal: &Proposal) -> Result<(), UnknownEdition> {
-        let raised = match proposal.command {
-            Command::RaiseEdition { to } => to,
-            _ => self.edition,
-        };
-        let needed = self.edition.max(raised);
-        if needed > self.known { Err(UnknownEdition { needed, known: self.known }) } else { Ok(()) }
+        match proposal.command {
+            Command::RaiseEdition { to } if to > self.known => {
+                Err(UnknownEdition { needed: to, known: self.known })
+            }
+            _ => self.can_serve(),
+        }
+    }
+
+    /// Whether this server knows the rules of this state.
+    ///
+    /// # Errors
+    ///
+    /// It does not, and must not begin with it.
+    pub fn can_serve(&self) -> Result<(), UnknownEdition> {
+        let (needed, known) = (self.edition, self.known);
+        if needed > known { Err(UnknownEdition { needed, known }) } else { Ok(()) }
     }
 
     /// Whether the rules of an edition are awake, and there.
@@ -150,6 +163,7 @@ impl State {
             Command::Install(install) => self.install(install, applying),
             Command::Stage { digest, part, bytes } => self.stage(*digest, *part, bytes),
             Command::RaiseEdition { to } => self.raise_edition(*to, applying),
+            Command::HoldEdition { on } => Ok(self.hold_edition(*on, applying)),
             Command::OpenSession { token, identity, address } => {
                 self.open_session(*token, identity, *address, applying)
             }

@@ -97,7 +97,8 @@ fn bytes_behind_the_end_are_refused() {
 }
 
 /// What format 1 did not know.
-const NEW_IN_FORMAT_2: [&str; 4] = ["install-staged", "stage", "raise-edition", "checkout-of-vendor"];
+const NEW_IN_FORMAT_2: [&str; 5] =
+    ["install-staged", "stage", "raise-edition", "hold-edition", "checkout-of-vendor"];
 
 /// A golden file, made if it is asked for and not there yet.
 fn golden(format: u8, name: &str, bytes: impl Fn() -> Vec<u8>) -> Vec<u8> {
@@ -172,6 +173,7 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
         Command::Install(Install::Staged { digest: Digest([7; 32]) }),
         Command::Stage { digest: Digest([7; 32]), part: 300, bytes: vec![1, 2, 3] },
         Command::RaiseEdition { to: Edition(2) },
+        Command::HoldEdition { on: true },
         call(2, 13, 11, checkout_of_vendor("acme", checkout("solver", "2.1", 3))),
     ];
     let kind = |command: &Command| match command {
@@ -179,6 +181,7 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
         Command::Install(Install::Staged { .. }) => "install-staged",
         Command::Stage { .. } => "stage",
         Command::RaiseEdition { .. } => "raise-edition",
+        Command::HoldEdition { .. } => "hold-edition",
         Command::OpenSession { .. } => "open-session",
         Command::CloseSession { .. } => "close-session",
         Command::Expire { .. } => "expire",
@@ -212,6 +215,7 @@ fn state() -> State {
     ask(call(26, 1, 0, checkout_of_vendor("acme", checkout("viewer", "1", 1))));
     ask(call(26, 2, 1, checkout_of_vendor("nobody", checkout("viewer", "1", 1))));
     let bytes = compiled::to_bytes(&compiled_license(LICENSE));
+    ask(Command::HoldEdition { on: true });
     ask(Command::Stage { digest: Digest::of(&bytes), part: 0, bytes: bytes[..100].to_vec() });
     state
 }

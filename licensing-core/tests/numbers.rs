@@ -91,11 +91,12 @@ fn outcomes_keep_their_numbers() {
         Outcome::Denied(Denial::NoLicense),
         Outcome::Staged { parts: 0 },
         Outcome::EditionRaised { edition: Edition(0) },
+        Outcome::EditionHeld { on: false },
     ];
     assert_eq!(
         written(&outcomes),
         "0 Installed, 1 SessionOpened, 2 SessionClosed, 3 Expired, 4 Granted, 5 Returned, 6 Removed, 7 Maintained, \
-         8 Preferred, 9 Ticked, 10 Denied, 11 Staged, 12 EditionRaised"
+         8 Preferred, 9 Ticked, 10 Denied, 11 Staged, 12 EditionRaised, 13 EditionHeld"
     );
 }
 
@@ -114,10 +115,12 @@ fn commands_and_actions_keep_their_numbers() {
         Command::Tick,
         Command::Stage { digest, part: 0, bytes: Vec::new() },
         Command::RaiseEdition { to: Edition(0) },
+        Command::HoldEdition { on: false },
     ];
     assert_eq!(
         written(&commands),
-        "0 Install, 1 OpenSession, 2 CloseSession, 3 Expire, 4 Call, 5 Tick, 6 Stage, 7 RaiseEdition"
+        "0 Install, 1 OpenSession, 2 CloseSession, 3 Expire, 4 Call, 5 Tick, 6 Stage, 7 RaiseEdition, \
+         8 HoldEdition"
     );
     let (text, handle, role) = (String::new, Handle(0), Role::Primary);
     let actions = [
@@ -149,11 +152,12 @@ fn events_keep_their_numbers() {
         EventKind::Maintenance { role, on: false },
         EventKind::Preference(None),
         EventKind::EditionRaised { edition: Edition(0) },
+        EventKind::EditionHeld { on: false },
     ];
     assert_eq!(
         written(&events),
         "0 Out, 1 In, 2 Denied, 3 SessionOpened, 4 SessionEnded, 5 LicenseInstalled, 6 Maintenance, 7 Preference, \
-         8 EditionRaised"
+         8 EditionRaised, 9 EditionHeld"
     );
     let returns = [Return::Checkin, Return::SessionClosed, Return::SessionExpired, Return::Removed];
     assert_eq!(written(&returns), "0 Checkin, 1 SessionClosed, 2 SessionExpired, 3 Removed");

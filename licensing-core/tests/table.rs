@@ -12,7 +12,7 @@
 //!   master install small                 -> installed 1
 //!   master stage small 0 of 3            -> staged 1          the license in three parts, the first
 //!   master install parts small           -> installed 1
-//!   master raise 1                       -> edition 1
+//!   master raise 1 | master hold on      -> edition 1 | hold on
 //!   master tick                          -> ticked
 //!   master expire ada bob                -> expired ada
 //!   ada open [user=U host=H display=D]   -> opened | opened again
@@ -179,6 +179,7 @@ impl Case {
                 let digest = Digest::of(&bytes);
                 self.ask(Command::Stage { digest, part: part as u32, bytes: piece }, expected)
             }
+            ["master", "hold", on] => self.ask(Command::HoldEdition { on: *on == "on" }, expected),
             ["master", "raise", edition] => {
                 let to = Edition(edition.parse().map_err(|_| "no number")?);
                 self.ask(Command::RaiseEdition { to }, expected)
@@ -314,6 +315,7 @@ impl Case {
             Outcome::Denied(denial) => format!("no {}", self.denial(&denial)),
             Outcome::Staged { parts } => format!("staged {parts}"),
             Outcome::EditionRaised { edition } => format!("edition {edition}"),
+            Outcome::EditionHeld { on } => format!("hold {}", if on { "on" } else { "off" }),
             other => format!("{other:?}"),
         }
     }
@@ -356,6 +358,7 @@ impl Case {
             }
             EventKind::LicenseInstalled { vendor, pools } => format!("INSTALLED {vendor} {pools}"),
             EventKind::EditionRaised { edition } => format!("EDITION {edition}"),
+            EventKind::EditionHeld { on } => format!("HOLD {}", if *on { "on" } else { "off" }),
             EventKind::Maintenance { role, on } => {
                 format!("MAINTENANCE {role} {}", if *on { "on" } else { "off" })
             }

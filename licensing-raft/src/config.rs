@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 use licensing_core::license::{HeartbeatInterval, License};
 
@@ -27,6 +28,10 @@ impl fmt::Display for ServerAddress {
         }
     }
 }
+
+/// The port of a single server whose SERVER line names none, and the first of the ten that clients try for an entry
+/// without a port (FlexNet License Administration Guide, SERVER Lines: 27000 to 27009).
+pub const FIRST_PORT: u16 = 27000;
 
 /// How fast the triad notices a dead master. All three servers must use the same values: a server's own lease decides
 /// both how long it trusts a silent leader and how long it may serve without hearing from a quorum.
@@ -123,12 +128,12 @@ impl fmt::Debug for PeerKey {
 /// Everything a [`crate::Node`] has to be told.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
-    /// Which of the three servers this is.
+    /// Which of the three servers this is. A single server is the primary.
     pub role: Role,
-    /// Where the three listen, in the order of the SERVER lines. May change between starts.
-    pub servers: [ServerAddress; 3],
-    /// What the three must agree on before they talk: vendor and host ids, in order
-    /// ([`License::triad_identity`]).
+    /// Where the servers listen, in the order of the SERVER lines: three of a triad, or a single one. May change between
+    /// starts.
+    pub servers: Vec<ServerAddress>,
+    /// What the servers must agree on before they talk: their host ids, in order ([`License::triad_identity`]).
     pub triad: String,
     /// PRIMARY_IS_MASTER: the primary is master whenever it can be.
     pub primary_is_master: bool,
@@ -153,25 +158,31 @@ pub struct NodeConfig {
     /// Entries kept behind a snapshot: a server that was away for less than these is brought up to date by the log, and
     /// one that takes a snapshot from the master finds the log where the snapshot ends.
     pub log_kept: u64,
+    /// How long all servers must have known a newer edition of the rules before the master raises the triad to it by
+    /// itself: as long as one may go back to the version before.
+    pub upgrade_after: Duration,
+    /// The newest edition of the rules this server knows. Less than [`Edition::NEWEST`] only in tests of upgrades.
+    pub known_edition: Edition,
 }
 
 impl NodeConfig {
     /// The configuration a license file asks for; fields may be changed before the start.
     ///
-    /// Fails unless the file has three SERVER lines with ports.
+    /// Fails unless the file has three SERVER lines with ports, or one. A single line without a port gets
+    /// [`FIRST_PORT`].
     pub fn from_license(
         license: &License,
         role: Role,
         data_dir: impl Into<PathBuf>,
     ) -> Result<NodeConfig, ConfigError> {
-        let mut servers = Vec::with_capacity(3);
+        let is_single = license.servers.len() == 1;
+        let mut servers = Vec::with_capacity(license.servers.len());
         for line in &license.servers {
+            let port = line.port.or(is_single.then_some(FIRST_PORT));
             let port =
-                line.port.ok_or_else(|| ConfigError::NoPort { host: line.host.clone(), line: line.line })?;
+                port.ok_or_else(|| ConfigError::NoPort { host: line.host.clone(), line: line.line })?;
             servers.push(ServerAddress { host: line.host.clone(), port });
         }
-        let servers = <[ServerAddress; 3]>::try_from(servers)
-            .map_err(|servers| ConfigError::NotATriad { servers: servers.len() })?;
         Ok(NodeConfig {
             role,
             servers,
@@ -186,10 +197,39 @@ impl NodeConfig {
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             snapshot_every: 5000,
             log_kept: 20_000,
+            upgrade_after: Duration::from_secs(3600),
+            known_edition: Edition::NEWEST,
         })
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Whether this server is alone: it has no peers, and is master whenever it runs.
+    pub fn is_single(&self) -> bool {
+        self.servers.len() == 1
+    }
+
+    /// The roles of all servers, in order.
+    pub fn roles(&self) -> impl Iterator<Item = Role> + use<> {
+        Role::ALL.into_iter().take(self.servers.len())
+    }
+
+    /// The roles of the other servers, in order.
+    pub fn others(&self) -> impl Iterator<Item = Role> + use<> {
+        let own = self.role;
+        self.roles().filter(move |role| *role != own)
+    }
+
+    /// Whether a node can be started with this.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self.servers.len() {
+            3 => {}
+            1 if self.role == Role::Primary => {}
+            1 => return Err(ConfigError::SingleIsPrimary { role: self.role }),
+            servers => return Err(ConfigError::NotATriad { servers }),
+        }
         self.timings.check()?;
         if self.session_grace < self.timings.lease() * 2 {
             return Err(ConfigError::Grace {

@@ -8,12 +8,23 @@ use licensing_core::id::Role;
 
 /// A configuration that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
-    /// The license file is not for a triad.
-    #[error("the license file has {servers} SERVER lines, a triad needs exactly three")]
+    /// The license file is neither for a single server nor for a triad.
+    #[error(
+        "the license file has {servers} SERVER lines, write one for a single server or three for a triad"
+    )]
     NotATriad {
         /// How many there are.
         servers: usize,
+    },
+    /// A single server is the primary, and there is no other.
+    #[error(
+        "a single server cannot be the {role}: leave the role out, or use a license file with three SERVER lines"
+    )]
+    SingleIsPrimary {
+        /// As configured.
+        role: Role,
     },
     /// A SERVER line of a triad has no port.
     #[error("line {line}: SERVER {host} has no port, each server of a triad needs one")]
@@ -55,6 +66,7 @@ pub enum ConfigError {
 
 /// A node that did not start. Nothing was changed on disk.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// See [`ConfigError`].
     #[error(transparent)]
@@ -115,6 +127,7 @@ pub enum StartError {
 
 /// A proposal without a definite answer. Only [`ProposeError::Unknown`] leaves open whether it happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProposeError {
     /// Nothing was done: this server is not the master.
     #[error("this server is not the master, {}", match master { Some(role) => format!("the {role} is"), None => "and none is known".to_owned() })]

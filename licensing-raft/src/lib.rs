@@ -86,6 +86,7 @@ pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
 pub use mastership::Mastership;
+pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
 pub use status::counts::NodeCounts;
 pub use status::health::ServerHealth;

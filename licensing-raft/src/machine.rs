@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use licensing_core::command::Proposal;
+use licensing_core::edition::Edition;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
 use licensing_core::mutant::{Mutant, planted};
@@ -37,6 +38,8 @@ pub(crate) type Raft = openraft::Raft<Types, Machine>;
 #[derive(Clone)]
 pub(crate) struct Machine {
     replica: Arc<RwLock<Replica>>,
+    /// The newest edition of the rules that is known here.
+    known: Edition,
     shelf: Arc<dyn SnapshotShelf>,
     events: broadcast::Sender<Event>,
 }
@@ -51,9 +54,11 @@ struct Replica {
 }
 
 impl Machine {
-    pub(crate) fn new(shelf: Arc<dyn SnapshotShelf>) -> Machine {
+    /// A machine that knows the rules up to an edition.
+    pub(crate) fn new(shelf: Arc<dyn SnapshotShelf>, known: Edition) -> Machine {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
-        Machine { replica: Arc::default(), shelf, events }
+        let replica = Replica { state: State::new().known_up_to(known), ..Replica::default() };
+        Machine { replica: Arc::new(RwLock::new(replica)), known, shelf, events }
     }
 
     /// What has been applied here: a cheap copy that later entries do not change.
@@ -109,6 +114,8 @@ impl Machine {
                 if planted(Mutant::OwnClock) {
                     proposal.at = SystemClock.now();
                 }
+                // Rules that are not known here cannot be applied: whoever went on would come to other answers.
+                replica.state.can_apply(&proposal).map_err(io::Error::other)?;
                 Some(replica.state.apply(LogIndex(log_id.index), &proposal))
             }
         };
@@ -156,6 +163,8 @@ impl RaftStateMachine<Types> for Machine {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, taken: Bytes) -> Result<(), io::Error> {
         let bytes = taken.clone();
         let state = off_thread(move || State::from_bytes(&bytes)).await?.map_err(io::Error::other)?;
+        let state = state.known_up_to(self.known);
+        state.can_serve().map_err(io::Error::other)?;
         if self.read().shelved != meta.last_log_id || meta.last_log_id.is_none() {
             self.shelf.save(meta.clone(), taken).await?;
         }

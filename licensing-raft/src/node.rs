@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use licensing_core::command::Command;
 use licensing_core::event::Event;
-use licensing_core::id::{Role, SessionId};
+use licensing_core::id::SessionId;
 use licensing_core::license::Compiled;
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
@@ -20,6 +20,7 @@ use crate::engine::watch::{Watched, Watcher};
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
 use crate::mastership::{Mastership, judge};
+use crate::membership::upgrade::{UpgradeError, UpgradeStatus};
 use crate::peer::accept;
 use crate::shared::Shared;
 use crate::start::{assemble, seed};
@@ -175,9 +176,21 @@ impl Node {
         self.shared.failure.subscribe()
     }
 
-    /// What is known of the three servers, in order.
-    pub fn servers(&self) -> [ServerHealth; 3] {
-        Role::ALL.map(|role| health::of(&self.shared, role))
+    /// What is known of all servers, in order.
+    pub fn servers(&self) -> Vec<ServerHealth> {
+        self.shared.config.roles().map(|role| health::of(&self.shared, role)).collect()
+    }
+
+    /// What the servers need for a newer edition of the rules, and whether they have it.
+    pub fn upgrade(&self) -> UpgradeStatus {
+        self.shared.upgrade()
+    }
+
+    /// Raises the edition to the newest that all servers know, now instead of after [`NodeConfig::upgrade_after`].
+    ///
+    /// Fails when this server is not the master, or when a server is not there to say what it knows.
+    pub async fn finish_upgrade(&self) -> Result<Answer, UpgradeError> {
+        self.shared.finish_upgrade().await
     }
 
     /// How often the rarer things have happened.
@@ -190,7 +203,7 @@ impl Node {
         let shared = &self.shared;
         let mut warnings = shared.remarks.clone();
         warnings.extend(shared.failure.borrow().clone());
-        if shared.config.peer_key.is_none() {
+        if shared.config.peer_key.is_none() && !shared.config.is_single() {
             warnings.push("peers are not authenticated: no peer key is configured".to_owned());
         }
         warnings

@@ -105,6 +105,7 @@ impl Shared {
             clock: self.environment.clock.now(),
             leaving: self.is_leaving(),
             software_version: self.config.software_version.clone(),
+            known_edition: self.config.known_edition,
             readmitted: self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -17,7 +17,7 @@ use crate::error::StartError;
 use crate::machine::{Machine, Raft};
 use crate::mastership::leader_sign::LeaderSign;
 use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
-use crate::membership::bootstrap;
+use crate::membership::{bootstrap, upgrade};
 use crate::peer::asking;
 use crate::peer::hello::Introduction;
 use crate::peer::known::Survey;
@@ -54,7 +54,7 @@ pub(crate) async fn assemble(
     };
     let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
     let links = Role::ALL.map(|target| {
-        (target != config.role).then(|| {
+        config.others().any(|role| role == target).then(|| {
             let route = Route {
                 target,
                 address: config.servers[target.place()].clone(),
@@ -76,7 +76,7 @@ pub(crate) async fn assemble(
     // Half of what the lease has to spare; the other half is for the time between looks at it.
     let append_patience = config.timings.lease_margin() / 2;
     let networks = PeerNetworks { links, append_ttl, append_patience };
-    let machine = Machine::new(store.shelf.clone());
+    let machine = Machine::new(store.shelf.clone(), config.known_edition);
     let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
     let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
     let raft_config = Arc::new(settings::of_openraft(&config).validate().map_err(|error| engine(&error))?);
@@ -118,7 +118,7 @@ pub(crate) async fn assemble(
         config,
         environment,
     });
-    for role in shared.config.role.others() {
+    for role in shared.config.others() {
         shared.tasks.spawn(asking::survey(shared.clone(), role));
     }
     shared.tasks.spawn(bootstrap::settle(shared.clone()));
@@ -128,6 +128,7 @@ pub(crate) async fn assemble(
     shared.tasks.spawn(heartbeat::send(shared.clone()));
     shared.tasks.spawn(snapshots::take(shared.clone()));
     shared.tasks.spawn(judge::publish(shared.clone(), shared.mastership.clone()));
+    shared.tasks.spawn(upgrade::watch(shared.clone()));
     shared.tasks.spawn(watchdog::watch(shared.clone()));
     Ok(shared)
 }

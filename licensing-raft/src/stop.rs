@@ -19,7 +19,7 @@ pub(crate) async fn stop(shared: &Shared, with_handover: bool) {
 async fn end(shared: &Shared, with_handover: bool) {
     if with_handover {
         // The others learn first that this server leaves, so that nobody hands the mastership back to it.
-        for role in shared.config.role.others() {
+        for role in shared.config.others() {
             asking::ask(shared, role).await;
         }
         if let Some(target) = successor(shared) {

@@ -306,10 +306,7 @@ async fn a_hello_that_is_none_ends_the_connection() {
         assert_eq!(triad.rubbish(Primary, &bytes, true).await, b"", "a hello {what}");
     }
     for (says, forge) in [
-        (
-            "peer protocol 2 meets 1: upgrade the older server",
-            (|words| words.protocol = 2) as fn(&mut HelloWords),
-        ),
+        ("speaks peer protocols 2 to 3", (|words| words.protocols = (2, 3)) as fn(&mut HelloWords)),
         ("the SERVER lines differ", |words| words.triad = "another".to_owned()),
         ("the servers follow different rules", |words| words.rules = "none".to_owned()),
     ] {

@@ -21,4 +21,12 @@ impl State {
         }
         Ok(Outcome::EditionRaised { edition: self.edition })
     }
+
+    pub(crate) fn hold_edition(&mut self, on: bool, applying: &mut Applying) -> Outcome {
+        if self.edition_held != on {
+            self.edition_held = on;
+            applying.record(EventKind::EditionHeld { on });
+        }
+        Outcome::EditionHeld { on }
+    }
 }

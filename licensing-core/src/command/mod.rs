@@ -78,6 +78,11 @@ pub enum Command {
         /// The edition.
         to: Edition,
     },
+    /// Keep the master from raising the edition by itself, or let it again.
+    HoldEdition {
+        /// `true` holds it.
+        on: bool,
+    },
 }
 
 /// A numbered request of a session.

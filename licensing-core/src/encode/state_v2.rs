@@ -37,6 +37,7 @@ pub(super) fn write(state: &State, bytes: &mut Vec<u8>) {
         bytes,
         &StateRecord {
             edition: state.edition,
+            edition_held: state.edition_held,
             clock: state.clock,
             last_index: state.last_index,
             preferred: state.preferred,
@@ -63,6 +64,7 @@ pub(super) fn read(content: &[u8]) -> Result<Result<State, String>, CodecError> 
 #[derive(Serialize, Deserialize)]
 struct StateRecord<'a, Sessions, Checkouts> {
     edition: Edition,
+    edition_held: bool,
     clock: Timestamp,
     last_index: LogIndex,
     preferred: Option<Role>,
@@ -132,6 +134,7 @@ impl ReadRecord {
     fn into_state(self) -> Result<State, String> {
         let mut state = State {
             edition: self.edition,
+            edition_held: self.edition_held,
             clock: self.clock,
             last_index: self.last_index,
             preferred: self.preferred,

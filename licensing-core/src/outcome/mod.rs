@@ -89,4 +89,9 @@ pub enum Outcome {
         /// The edition.
         edition: Edition,
     },
+    /// The edition is held, or not, as asked.
+    EditionHeld {
+        /// Whether it is held.
+        on: bool,
+    },
 }

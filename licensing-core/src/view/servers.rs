@@ -10,6 +10,11 @@ impl State {
         self.edition
     }
 
+    /// Whether an operator holds the edition.
+    pub fn edition_held(&self) -> bool {
+        self.edition_held
+    }
+
     /// The latest time seen in a proposal: the time on which expiry is judged.
     pub fn clock(&self) -> Timestamp {
         self.clock

@@ -181,7 +181,9 @@ impl Model {
                 Outcome::Expired { sessions: ended }
             }
             Command::Call(_) | Command::Tick => Outcome::Ticked,
-            Command::Stage { .. } | Command::RaiseEdition { .. } => panic!("no step asks for this"),
+            Command::Stage { .. } | Command::RaiseEdition { .. } | Command::HoldEdition { .. } => {
+                panic!("no step asks for this")
+            }
         };
         self.answer(index, outcome)
     }

@@ -234,6 +234,7 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
             .prop_map(|(digest, part, bytes)| Command::Stage { digest, part, bytes }),
         1 => digest().prop_map(|digest| Command::Install(Install::Staged { digest })),
         1 => number().prop_map(|to| Command::RaiseEdition { to: Edition(to as u32) }),
+        1 => any::<bool>().prop_map(|on| Command::HoldEdition { on }),
         1 => (session(), token()).prop_map(|(session, token)| Command::CloseSession { session, token }),
         1 => (vec(session(), 0..5), number()).prop_map(|(sessions, judged_at)| {
             Command::Expire { sessions, judged_at: LogIndex(judged_at) }

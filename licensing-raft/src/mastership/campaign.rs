@@ -30,7 +30,11 @@ fn delay(role: Role) -> Duration {
 
 /// Campaigns whenever it is this server's turn, until the node ends.
 pub(crate) async fn campaign(shared: Arc<Shared>) {
-    let patience = shared.config.timings.lease() + delay(shared.config.role);
+    // A single server waits for nobody.
+    let patience = match shared.config.is_single() {
+        true => Duration::ZERO,
+        false => shared.config.timings.lease() + delay(shared.config.role),
+    };
     // Before that long something else than a sign does not matter, but for the leadership itself.
     let longest_wait = shared.config.timings.lease() / 4;
     let metrics = shared.raft.metrics();

@@ -67,6 +67,9 @@ pub(crate) fn now(shared: &Shared) -> Mastership {
 /// `None` if it has ended, or if something else may change before its end.
 fn lease_left(shared: &Shared, metrics: &RaftMetrics<Types>) -> Option<Duration> {
     let timings = &shared.config.timings;
+    if shared.config.is_single() {
+        return None;
+    }
     if metrics.state == ServerState::Leader {
         let own = timings.lease().saturating_sub(timings.lease_margin());
         let left =
@@ -96,7 +99,8 @@ fn judge(shared: &Shared, metrics: &RaftMetrics<Types>) -> Mastership {
         let quorum = metrics
             .last_quorum_acked
             .is_some_and(|acked| acked.elapsed() < timings.lease().saturating_sub(timings.lease_margin()));
-        let quorum = quorum || planted(Mutant::LeaseIgnored);
+        // A single server is its own quorum: nobody else can be elected meanwhile.
+        let quorum = quorum || shared.config.is_single() || planted(Mutant::LeaseIgnored);
         let settled = metrics
             .last_applied
             .is_some_and(|applied| **applied.committed_leader_id() == metrics.current_term);

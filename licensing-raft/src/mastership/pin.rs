@@ -126,7 +126,7 @@ pub(crate) fn successor(shared: &Shared) -> Option<Role> {
     if metrics.state != ServerState::Leader {
         return None;
     }
-    shared.config.role.others().into_iter().filter(|role| role.may_serve()).find(|role| {
+    shared.config.others().filter(|role| role.may_serve()).find(|role| {
         let candidate = peer_candidate(shared, &metrics, *role, false, false);
         candidate.reachable && candidate.caught_up
     })

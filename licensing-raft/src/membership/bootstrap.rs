@@ -4,7 +4,7 @@
 //! Unborn ──all three empty, the primary asks──▶ Founding (primary) / Member (others) ──initialized──▶ Member
 //!   └─────somebody has a history──────────────▶ Joining ──has everything the leader had──────────────▶ Member
 //! ```
-//! Only members vote. So the loss of a data directory can never make a server contradict what it once acknowledged,
+//! A single server founds a triad of itself. Only members vote. So the loss of a data directory can never make a server contradict what it once acknowledged,
 //! and no command is needed to replace a disk.
 
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ fn describe(standing: &Standing) -> String {
 }
 
 fn unborn(shared: &Shared) {
-    let heard = shared.config.role.others().map(|role| shared.survey.fresh(role));
+    let heard: Vec<_> = shared.config.others().map(|role| shared.survey.fresh(role)).collect();
     if let Some(elder) = heard.iter().flatten().find(|heard| heard.report.has_history()) {
         // A failed write has stopped the node.
         let _ = change(shared, Standing::Joining { triad_id: elder.report.standing.triad_id() });
@@ -79,8 +79,7 @@ fn unborn(shared: &Shared) {
         .flatten()
         .filter(|heard| matches!(heard.report.standing, Standing::Unborn | Standing::Member { .. }))
         .count();
-    let needed = if shared.config.force_bootstrap { 1 } else { 2 };
-    if founder && ready >= needed {
+    if founder && ready >= needed(shared) {
         match shared.environment.randomness.bytes() {
             Ok(bytes) => {
                 let triad_id = TriadId(bytes[..16].try_into().unwrap_or_default());
@@ -91,9 +90,15 @@ fn unborn(shared: &Shared) {
     }
 }
 
+/// So many others must be there, and agree, for a triad to be founded; a single server is founded by itself.
+fn needed(shared: &Shared) -> usize {
+    let others = shared.config.others().count();
+    if shared.config.force_bootstrap { others.min(1) } else { others }
+}
+
 async fn founding(shared: &Shared, triad_id: TriadId) {
     let mut agreed = 0;
-    for role in shared.config.role.others() {
+    for role in shared.config.others() {
         let Some(links) = shared.networks.links(role) else { continue };
         match links.control.call(PeerRequest::Found(triad_id), ANSWER_TTL).await {
             Ok(PeerReply::Found) => agreed += 1,
@@ -109,11 +114,10 @@ async fn founding(shared: &Shared, triad_id: TriadId) {
             Err(error) => tracing::debug!("founding waits: {error}"),
         }
     }
-    let needed = if shared.config.force_bootstrap { 1 } else { 2 };
-    if agreed < needed && !shared.has_history() {
+    if agreed < needed(shared) && !shared.has_history() {
         return;
     }
-    let members: BTreeSet<u64> = Role::ALL.into_iter().map(Role::number).collect();
+    let members: BTreeSet<u64> = shared.config.roles().map(Role::number).collect();
     // An error here means that it was initialized before a crash: what we want.
     if let Err(error) = shared.raft.initialize(members).await {
         tracing::debug!("already initialized: {error}");
@@ -132,8 +136,8 @@ fn joining(shared: &Shared, triad_id: Option<TriadId>, goal: &mut Option<LogInde
     if !shared.is_readmitted() {
         return;
     }
-    let leader = shared.config.role.others().into_iter().filter_map(|role| shared.survey.fresh(role));
-    let Some(leader) = leader.into_iter().find(|heard| heard.report.leads) else { return };
+    let mut leader = shared.config.others().filter_map(|role| shared.survey.fresh(role));
+    let Some(leader) = leader.find(|heard| heard.report.leads) else { return };
     let triad_id = triad_id.or(leader.report.standing.triad_id());
     if goal.is_none() {
         *goal = leader.report.last_log_index;

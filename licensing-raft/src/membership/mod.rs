@@ -3,3 +3,4 @@
 pub(crate) mod bootstrap;
 pub(crate) mod readmission;
 pub(crate) mod standing;
+pub(crate) mod upgrade;

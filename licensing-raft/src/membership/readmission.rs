@@ -12,7 +12,7 @@ const READMITTED: usize = 8;
 /// Peers that returned with less than they had acknowledged may be brought up to date: openraft would otherwise never
 /// replicate to them again.
 pub(crate) async fn readmit(shared: &Shared) {
-    for role in shared.config.role.others() {
+    for role in shared.config.others() {
         let Some(heard) = shared.survey.fresh(role) else { continue };
         let lost = matches!(heard.report.standing, Standing::Joining { .. } | Standing::Unborn);
         if !lost || shared.has_readmitted(heard.report.boot) {
@@ -44,9 +44,7 @@ impl Shared {
     /// Whether a leader that is there knows how little this server remembers.
     pub(crate) fn is_readmitted(&self) -> bool {
         self.config
-            .role
             .others()
-            .into_iter()
             .filter_map(|role| self.survey.fresh(role))
             .any(|heard| heard.report.leads && heard.report.readmitted.contains(&self.boot))
     }

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use crate::config::PeerKey;
 use crate::membership::standing::TriadId;
 use crate::peer::frame::{FrameError, FrameKeys, FrameReader, FrameWriter, HmacSha256, hmac};
-use crate::peer::message::{Lane, PEER_PROTOCOL};
+use crate::peer::message::{Lane, PEER_PROTOCOLS};
 
 /// Nobody needs longer to say hello; who does is not one of ours.
 pub(crate) const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,15 +32,20 @@ pub(crate) const MAX_HELLO_FRAME: usize = 16 << 10;
 /// Who a server is, as far as its peers must agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    pub(crate) protocol: u16,
+    /// The oldest version of the peer protocol it speaks.
+    pub(crate) from: u16,
+    /// The newest.
+    pub(crate) to: u16,
     pub(crate) role: Role,
-    /// Vendor and host ids of the license file.
+    /// Host ids of the license file.
     pub(crate) triad: String,
     /// `PRIMARY_IS_MASTER` and timings: servers that differ in them would not fail over as promised.
     pub(crate) rules: String,
     pub(crate) triad_id: Option<TriadId>,
     pub(crate) lane: Lane,
     nonce: [u8; 32],
+    /// What later versions want to say besides, by number. Who does not know a number ignores it.
+    more: Vec<(u16, Vec<u8>)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,13 +89,15 @@ pub(crate) struct Proven<S> {
 impl Introduction {
     pub(crate) fn hello(&self, triad_id: Option<TriadId>, lane: Lane, nonce: [u8; 32]) -> Hello {
         Hello {
-            protocol: PEER_PROTOCOL,
+            from: PEER_PROTOCOLS.0,
+            to: PEER_PROTOCOLS.1,
             role: self.role,
             triad: self.triad.clone(),
             rules: self.rules.clone(),
             triad_id,
             lane,
             nonce,
+            more: Vec::new(),
         }
     }
 
@@ -100,9 +107,12 @@ impl Introduction {
 
     /// Whether this hello comes from one of the other two; if not, why.
     fn judge(&self, own_id: Option<TriadId>, hello: &Hello) -> Result<(), String> {
-        if hello.protocol != PEER_PROTOCOL {
-            let theirs = hello.protocol;
-            return Err(format!("peer protocol {theirs} meets {PEER_PROTOCOL}: upgrade the older server"));
+        if common_version((hello.from, hello.to), PEER_PROTOCOLS).is_none() {
+            let (from, to) = PEER_PROTOCOLS;
+            return Err(format!(
+                "the {} speaks peer protocols {} to {}, the {} {from} to {to}: upgrade the older server step by step",
+                hello.role, hello.from, hello.to, self.role
+            ));
         }
         if hello.role == self.role {
             return Err(format!("two servers claim to be the {}: compare --role on both hosts", self.role));
@@ -215,6 +225,12 @@ impl Introduction {
     }
 }
 
+/// The newest version that both speak.
+fn common_version(theirs: (u16, u16), ours: (u16, u16)) -> Option<u16> {
+    let newest = theirs.1.min(ours.1);
+    (newest >= theirs.0.max(ours.0)).then_some(newest)
+}
+
 fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (FrameReader<ReadHalf<S>>, FrameWriter<WriteHalf<S>>) {
     let (read, write) = tokio::io::split(stream);
     (FrameReader::new(read, MAX_HELLO_FRAME), FrameWriter::new(write, MAX_HELLO_FRAME))
@@ -254,6 +270,19 @@ mod tests {
             acceptor.accept(there, ids[1], [2; 32]).await
         };
         tokio::join!(dialer.dial(here, Role::Secondary, ids[0], Lane::Log, [1; 32]), accept)
+    }
+
+    #[test]
+    fn the_newest_version_that_both_speak_is_taken() {
+        for (theirs, ours, expected) in [
+            ((1, 1), (1, 1), Some(1)),
+            ((1, 2), (2, 3), Some(2)),
+            ((1, 3), (1, 2), Some(2)),
+            ((1, 1), (2, 3), None),
+            ((3, 4), (1, 2), None),
+        ] {
+            assert_eq!(common_version(theirs, ours), expected, "{theirs:?} meets {ours:?}");
+        }
     }
 
     #[tokio::test]

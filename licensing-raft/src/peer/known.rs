@@ -187,6 +187,7 @@ mod tests {
             clock,
             leaving: false,
             software_version: String::new(),
+            known_edition: licensing_core::edition::Edition::NEWEST,
             readmitted: Vec::new(),
         }
     }

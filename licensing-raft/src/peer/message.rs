@@ -1,6 +1,7 @@
 //! The words peers use. One request, one reply, matched by an id that belongs to the connection.
 
 use bytes::Bytes;
+use licensing_core::edition::Edition;
 use licensing_core::id::{LogIndex, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,9 @@ use crate::engine::types::{
 };
 use crate::membership::standing::{Standing, TriadId};
 
-/// Version of the peer protocol; both ends must speak the same.
-pub(crate) const PEER_PROTOCOL: u16 = 1;
+/// The versions of the peer protocol that this program speaks, oldest and newest. Two servers take the newest that both
+/// do; servers of neighbouring versions always have one in common.
+pub(crate) const PEER_PROTOCOLS: (u16, u16) = (1, 1);
 
 /// Bytes of state in one snapshot chunk.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
@@ -90,6 +92,8 @@ pub(crate) struct Report {
     /// It is stopping and must not be made master.
     pub(crate) leaving: bool,
     pub(crate) software_version: String,
+    /// The newest edition of the rules it knows.
+    pub(crate) known_edition: Edition,
     /// Boots of peers that may take entries from this leader although they hold less than they once acknowledged.
     pub(crate) readmitted: Vec<[u8; 16]>,
 }

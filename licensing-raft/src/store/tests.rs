@@ -10,6 +10,8 @@ use openraft::{EntryPayload, StorageError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use licensing_core::edition::Edition;
+
 use super::contents::Contents;
 use super::disk::Opened;
 use super::journal::FILE_BYTES;
@@ -34,7 +36,7 @@ impl StoreBuilder<Types, LogStore, Machine, TempDir> for DiskBuilder {
         let dir = tempfile::tempdir().unwrap();
         let Opened { disk, contents } = Disk::open(dir.path(), FILE_BYTES).unwrap().unwrap();
         let shelf = Arc::new(FileShelf::new(dir.path()));
-        Ok((dir, LogStore::new(contents, writer(disk)), Machine::new(shelf)))
+        Ok((dir, LogStore::new(contents, writer(disk)), Machine::new(shelf, Edition::NEWEST)))
     }
 }
 
@@ -56,7 +58,7 @@ impl StoreBuilder<Types, LogStore, Machine> for MemoryBuilder {
             }
         }
         let store = memory::MemoryDisk::new(Arc::new(Prompt)).open(&config(Path::new("memory")));
-        Ok(((), store.log, Machine::new(store.shelf)))
+        Ok(((), store.log, Machine::new(store.shelf, Edition::NEWEST)))
     }
 }
 

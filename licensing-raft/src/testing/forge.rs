@@ -155,6 +155,7 @@ impl Forged {
                 clock: Timestamp(clock),
                 leaving: false,
                 software_version: version,
+                known_edition: licensing_core::edition::Edition::NEWEST,
                 readmitted: vec![[9; 16]; readmitted],
             }),
             Forged::Found(id) => PeerRequest::Found(TriadId(id)),
@@ -270,9 +271,9 @@ fn introduction(config: &NodeConfig) -> Introduction {
 /// The frames of a hello, length first, as the server of this configuration would send it; `change` may forge it.
 pub fn hello_frame(config: &NodeConfig, change: impl FnOnce(&mut HelloWords)) -> Vec<u8> {
     let mut hello = introduction(config).hello(None, Lane::Log, [1; 32]);
-    let mut words = HelloWords { protocol: hello.protocol, triad: hello.triad, rules: hello.rules };
+    let mut words = HelloWords { protocols: (hello.from, hello.to), triad: hello.triad, rules: hello.rules };
     change(&mut words);
-    (hello.protocol, hello.triad, hello.rules) = (words.protocol, words.triad, words.rules);
+    ((hello.from, hello.to), hello.triad, hello.rules) = (words.protocols, words.triad, words.rules);
     let content = codec::to_bytes(&hello);
     [&(content.len() as u32).to_be_bytes()[..], &content].concat()
 }
@@ -281,7 +282,7 @@ pub fn hello_frame(config: &NodeConfig, change: impl FnOnce(&mut HelloWords)) ->
 #[derive(Debug, Clone)]
 pub struct HelloWords {
     /// Version of the peer protocol.
-    pub protocol: u16,
+    pub protocols: (u16, u16),
     /// What the triad is called.
     pub triad: String,
     /// What the three must do alike.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use bytes::Bytes;
+use licensing_core::edition::Edition;
 use licensing_core::state::State;
 use openraft::EntryPayload;
 use openraft::StorageHelper;
@@ -114,7 +115,7 @@ impl RealStore {
     }
 
     fn around(store: Store) -> RealStore {
-        let machine = Machine::new(store.shelf.clone());
+        let machine = Machine::new(store.shelf.clone(), Edition::NEWEST);
         RealStore { store, machine }
     }
 

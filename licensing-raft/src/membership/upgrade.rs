@@ -1,0 +1,109 @@
+//! Raising the edition of the rules while servers are upgraded one by one.
+//!
+//! Every server says in its reports up to which edition it knows. While they differ, nothing happens; once all are there
+//! and know a newer one, the master raises the edition by an entry, after a while in which one may still go back. Until
+//! then the new rules sleep. A triad that serves nothing yet has nothing to go back to and is raised at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use licensing_core::command::Command;
+use licensing_core::edition::Edition;
+use licensing_core::id::Role;
+use licensing_core::outcome::Answer;
+use licensing_core::state::State;
+use tokio::time::Instant;
+
+use crate::error::ProposeError;
+use crate::shared::Shared;
+
+/// Between two looks: an upgrade takes a person minutes, and a new triad should not be felt to wait.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What the servers know of the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpgradeStatus {
+    /// The edition that is applied.
+    pub edition: Edition,
+    /// Whether an operator holds it.
+    pub held: bool,
+    /// The newest edition each server knows, by role; `None` for one that is not there to say so.
+    pub known: Vec<(Role, Option<Edition>)>,
+}
+
+impl UpgradeStatus {
+    /// The newest edition that all servers know; `None` while one of them is not there.
+    pub fn known_by_all(&self) -> Option<Edition> {
+        self.known.iter().map(|(_, known)| *known).min().flatten()
+    }
+
+    /// The edition to which the rules can be raised now, if that is more than there is.
+    pub fn next(&self) -> Option<Edition> {
+        self.known_by_all().filter(|known| *known > self.edition)
+    }
+}
+
+/// Why the edition was not raised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpgradeError {
+    /// See [`ProposeError`].
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// A server is not there to say what it knows.
+    #[error("the {role} is not there to say which edition of the rules it knows: start it first")]
+    Missing {
+        /// Which one.
+        role: Role,
+    },
+}
+
+impl Shared {
+    /// What all servers know, as this one has heard.
+    pub(crate) fn upgrade(&self) -> UpgradeStatus {
+        let known = |role: Role| match role == self.config.role {
+            true => Some(self.config.known_edition),
+            false => self.survey.fresh(role).map(|heard| heard.report.known_edition),
+        };
+        let (edition, held) = self.machine.look(|state| (state.edition(), state.edition_held()));
+        UpgradeStatus { edition, held, known: self.config.roles().map(|role| (role, known(role))).collect() }
+    }
+
+    pub(crate) async fn finish_upgrade(&self) -> Result<Answer, UpgradeError> {
+        self.ensure_serving()?;
+        let status = self.upgrade();
+        if let Some((role, _)) = status.known.iter().find(|(_, known)| known.is_none()) {
+            return Err(UpgradeError::Missing { role: *role });
+        }
+        let to = status.next().unwrap_or(status.edition);
+        Ok(self.propose(&Command::RaiseEdition { to }).await?)
+    }
+}
+
+/// Raises the edition whenever this server is master and it is time, until the node ends.
+pub(crate) async fn watch(shared: Arc<Shared>) {
+    let mut ready: Option<(Edition, Instant)> = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if shared.is_leaving() {
+            return;
+        }
+        let status = shared.upgrade();
+        let next = status.next().filter(|_| !status.held && shared.mastership.borrow().serving);
+        let Some(to) = next else {
+            ready = None;
+            continue;
+        };
+        let since = match ready {
+            Some((edition, since)) if edition == to => since,
+            _ => ready.insert((to, Instant::now())).1,
+        };
+        let is_new = !shared.machine.look(State::is_licensed);
+        if is_new || since.elapsed() >= shared.config.upgrade_after {
+            tracing::info!("all servers know edition {to} of the rules: it applies from now on");
+            // Lost or late, it is proposed again on the next look.
+            let _ = shared.propose_once(Command::RaiseEdition { to }).await;
+        }
+    }
+}

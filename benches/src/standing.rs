@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use licensing_client::connection::Connection;
-use licensing_client::protocol::{Hello, ServerMessage, Standing};
+use licensing_client::protocol::{Hello, ServerMessage, Whereabouts};
 use licensing_client::{ServerAddress, TcpDial};
 use licensing_core::id::Role;
 use licensing_server::local_triad::LocalTriad;
@@ -41,11 +41,11 @@ impl StandingWatch {
         for role in Role::ALL {
             let connection = open(&triad.address(role)).await;
             let connection = connection.with_context(|| format!("cannot watch the {role}"))?;
-            let standing = &connection.ready().standing;
-            if named(standing) != Some(master) {
+            let whereabouts = &connection.ready().whereabouts;
+            if named(whereabouts) != Some(master) {
                 bail!(
                     "the {role} names {:?} as master, not the {master}: is this machine too busy?",
-                    named(standing)
+                    named(whereabouts)
                 );
             }
             listeners.spawn(listen(role, connection, sender.clone()));
@@ -59,8 +59,8 @@ impl StandingWatch {
     }
 }
 
-fn named(standing: &Standing) -> Option<Role> {
-    standing.master.as_ref().map(|master| master.role)
+fn named(whereabouts: &Whereabouts) -> Option<Role> {
+    whereabouts.master.as_ref().map(|master| master.role)
 }
 
 async fn listen(told_by: Role, mut connection: Connection, changes: watch::Sender<Vec<Change>>) {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::dial::{DIAL_LIMIT, Dial, Stream};
 use crate::error::{Awaited, ConnectionError};
 use crate::framing::{FrameError, FrameReader, FrameWriter, write_preamble};
-use crate::protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Refusal, ServerMessage, Standing, Welcome};
+use crate::protocol::{ClientMessage, Hello, Refusal, ServerMessage, Welcome, Whereabouts};
 use crate::search_path::ServerAddress;
 
 /// Longest wait for the welcome: a server answers the hello without asking anybody, so a second of silence means
@@ -32,10 +32,10 @@ pub(crate) fn heartbeat_of(asked_ms: u64) -> Duration {
 /// What a server said in its welcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
-    /// Protocol version of the server.
+    /// The version of the protocol that is spoken.
     pub version: u16,
     /// Whom the client is talking to, and who is master.
-    pub standing: Standing,
+    pub whereabouts: Whereabouts,
     /// How often to send a heartbeat.
     pub heartbeat: Duration,
     /// How long a session survives without a sign of life.
@@ -84,14 +84,14 @@ impl Connection {
             Some(Welcome::Refused(refusal)) => {
                 Err(ConnectionError::Refused { server: server.clone(), refusal })
             }
-            Some(Welcome::Ready { version, .. }) if version != PROTOCOL_VERSION => {
-                let refusal = Refusal::Version { server: version };
+            Some(Welcome::Ready { version, .. }) if !(hello.from..=hello.to).contains(&version) => {
+                let refusal = Refusal::Version { from: version, to: version };
                 Err(ConnectionError::Refused { server: server.clone(), refusal })
             }
-            Some(Welcome::Ready { version, standing, heartbeat_ms, grace_ms, challenge }) => {
+            Some(Welcome::Ready { version, whereabouts, heartbeat_ms, grace_ms, challenge, .. }) => {
                 let heartbeat = heartbeat_of(heartbeat_ms);
                 let grace = Duration::from_millis(grace_ms);
-                let ready = Ready { version, standing, heartbeat, grace, challenge };
+                let ready = Ready { version, whereabouts, heartbeat, grace, challenge };
                 Ok(Connection { server: server.clone(), ready, reader, writer })
             }
         }

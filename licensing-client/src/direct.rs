@@ -47,7 +47,7 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// Connects to one server, whatever its standing.
+    /// Connects to one server, whatever its whereabouts.
     ///
     /// Errors: no connection, no welcome, or a refusal.
     pub async fn connect(server: &ServerAddress, dial: &dyn Dial) -> Result<Direct, DirectError> {

@@ -50,7 +50,7 @@ impl Link {
     }
 
     fn known(&self) -> Known {
-        let role = Some(self.connection.ready().standing.role);
+        let role = Some(self.connection.ready().whereabouts.role);
         Known { address: self.connection.server().clone(), role }
     }
 }
@@ -288,9 +288,9 @@ impl Driver {
         }
         match message {
             ServerMessage::Reply { id, reply } => self.session.receive(now, id, reply),
-            ServerMessage::Moved(standing) => {
+            ServerMessage::Moved(whereabouts) => {
                 self.session.heard(now);
-                self.standing(standing, "mastership moved");
+                self.whereabouts(whereabouts, "mastership moved");
             }
         }
         // At once, so that a batch of answers is judged in the light of what each of them said.
@@ -319,7 +319,7 @@ impl Driver {
                 let _ = waiter.answer.send(delivery);
             }
             SessionEvent::Confirmed => self.confirmed(),
-            SessionEvent::NotMaster(standing) => self.standing(standing, "the server is not master"),
+            SessionEvent::NotMaster(whereabouts) => self.whereabouts(whereabouts, "the server is not master"),
             SessionEvent::Servers(servers) => self.learn(&servers),
             SessionEvent::Nonsense { awaited, found } => {
                 if let Some(link) = &self.link {

@@ -66,4 +66,4 @@ pub use direct::{Direct, DirectError};
 pub use error::{Awaited, ConnectError, ConnectionError, RequestError};
 pub use event::ClientEvent;
 pub use identity::current_identity;
-pub use search_path::{SearchPath, SearchPathError, ServerAddress};
+pub use search_path::{SearchPath, SearchPathError, ServerAddress, Site};

@@ -1,8 +1,6 @@
 //! A long status answer, put together from its pages.
 
-use licensing_core::id::Handle;
-
-use crate::protocol::StatusPage;
+use crate::protocol::{Place, StatusPage};
 
 /// Most pages put together: at the 2000 checkouts that servers put on a page, twice as many as the million a triad
 /// is meant for. A server that always has one more page is not believed for ever.
@@ -26,46 +24,48 @@ pub(crate) enum Progress {
 }
 
 impl Pages {
-    /// Adds a page. What is cut off at [`MAX_PAGES`] is told by `more_after` of the whole. A server that names no
-    /// later checkout than before to go on with would never end, so it ends there.
+    /// Adds a page. What is cut off at [`MAX_PAGES`] is told by `more` of the whole. A server that names no
+    /// later place than before to go on with would never end, so it ends there.
     pub(crate) fn add(&mut self, page: Box<StatusPage>) -> Progress {
         let before = self.after();
         self.count += 1;
-        let more_after = page.more_after;
+        let more = page.more;
         let whole = match self.collected.take() {
             None => page,
             Some(mut whole) => {
+                whole.features.extend(page.features);
                 whole.checkouts.extend(page.checkouts);
                 whole.warnings.extend(page.warnings);
-                whole.more_after = more_after;
+                whole.more = more;
                 whole
             }
         };
-        match more_after {
+        match more {
             Some(after) if before.is_none_or(|before| after > before) && self.count < MAX_PAGES => {
                 self.collected = Some(whole);
                 Progress::More
             }
             _ => {
-                let more_after = more_after.filter(|_| self.count >= MAX_PAGES);
-                Progress::Done(Box::new(StatusPage { more_after, ..*whole }))
+                let more = more.filter(|_| self.count >= MAX_PAGES);
+                Progress::Done(Box::new(StatusPage { more, ..*whole }))
             }
         }
     }
 
     /// Where the next page begins; `None` for the first.
-    pub(crate) fn after(&self) -> Option<Handle> {
-        self.collected.as_ref().and_then(|page| page.more_after)
+    pub(crate) fn after(&self) -> Option<Place> {
+        self.collected.as_ref().and_then(|page| page.more)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use licensing_core::id::{LogIndex, Role, Timestamp};
+    use licensing_core::edition::Edition;
+    use licensing_core::id::{Handle, LogIndex, Role, Timestamp};
 
     use super::*;
 
-    fn page(more_after: Option<u64>) -> Box<StatusPage> {
+    fn page(more: Option<u64>) -> Box<StatusPage> {
         Box::new(StatusPage {
             answered_by: Role::Primary,
             master: None,
@@ -73,13 +73,14 @@ mod tests {
             preferred: None,
             at: Timestamp(0),
             applied_index: LogIndex(0),
-            license_path: String::new(),
-            vendor: String::new(),
+            edition: Edition::FIRST,
+            edition_held: false,
+            vendors: Vec::new(),
             servers: Vec::new(),
             features: Vec::new(),
             checkouts: Vec::new(),
             sessions: 0,
-            more_after: more_after.map(Handle),
+            more: more.map(|handle| Place::Checkout(Handle(handle))),
             warnings: vec!["w".to_owned()],
         })
     }
@@ -88,14 +89,14 @@ mod tests {
     fn pages_end_with_the_last_or_when_they_go_backwards_or_on_for_ever() {
         let mut pages = Pages::default();
         assert!(matches!(pages.add(page(Some(5))), Progress::More));
-        assert_eq!(pages.after(), Some(Handle(5)));
+        assert_eq!(pages.after(), Some(Place::Checkout(Handle(5))));
         let Progress::Done(whole) = pages.add(page(None)) else { panic!("the last page was not the last") };
-        assert_eq!((whole.more_after, whole.warnings.len()), (None, 2));
+        assert_eq!((whole.more, whole.warnings.len()), (None, 2));
 
         let mut pages = Pages::default();
         assert!(matches!(pages.add(page(Some(5))), Progress::More));
         let Progress::Done(whole) = pages.add(page(Some(5))) else { panic!("page 5 comes after page 5") };
-        assert_eq!(whole.more_after, None);
+        assert_eq!(whole.more, None);
 
         let mut pages = Pages::default();
         let ends = (1..).find(|after| matches!(pages.add(page(Some(*after))), Progress::Done(_)));

@@ -6,18 +6,27 @@
 //!
 //! A frame is its length (four bytes, big-endian) and that many bytes of [`licensing_core::codec`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use licensing_core::Keeper;
 use licensing_core::command::{Action, Identity, Removal};
-use licensing_core::id::{Handle, LogIndex, RequestId, Role, Seats, SessionId, Timestamp, Token};
+use licensing_core::edition::Edition;
+use licensing_core::id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
 use licensing_core::outcome::Answer;
 use serde::{Deserialize, Serialize};
 
 /// First bytes of a client's connection; peers, TLS and plain text begin differently.
 pub const PREAMBLE: [u8; 4] = *b"\0LSC";
 
-/// The protocol this program speaks. A server refuses others with [`Refusal::Version`].
-pub const PROTOCOL_VERSION: u16 = 1;
+/// The versions of the protocol that this program speaks, oldest and newest. Client and server take the newest that both
+/// do. Version 1 is for good: every later server speaks it, so no client is ever too old.
+pub const PROTOCOL_VERSIONS: (u16, u16) = (1, 1);
+
+/// The newest version that both ends speak, each given as its oldest and newest; `None` when there is none.
+pub fn common_version(theirs: (u16, u16), ours: (u16, u16)) -> Option<u16> {
+    let newest = theirs.1.min(ours.1);
+    (newest >= theirs.0.max(ours.0)).then_some(newest)
+}
 
 /// Largest frame either side accepts, in bytes: far above any request, small enough that the frames of all
 /// connections fit in memory. Status answers longer than this are split (see [`StatusPage`]).
@@ -26,41 +35,49 @@ pub const MAX_FRAME_BYTES: usize = 1 << 20;
 /// Largest number of requests a client may have under way on one connection: the state keeps as many answers.
 pub const MAX_UNANSWERED: usize = licensing_core::session::MAX_UNANSWERED;
 
-/// The client introduces itself.
+/// The client introduces itself. The same in every version of the protocol: what later ones want to say besides goes
+/// into `more`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// [`PROTOCOL_VERSION`] of the client.
-    pub version: u16,
+    /// The oldest version the client speaks.
+    pub from: u16,
+    /// The newest.
+    pub to: u16,
     /// Name and version of the program, for logs.
     pub software: String,
     /// Ask a standby to pass this connection on to the master, for clients that can reach only a load balancer.
     pub relay: bool,
     /// Set by a standby that passes a connection on: the client is not where the connection comes from.
     pub relayed_by: Option<Role>,
+    /// What later versions want to say, by number. Who does not know a number ignores it.
+    pub more: Vec<(u16, Vec<u8>)>,
 }
 
 impl Hello {
     /// A client of this version.
     pub fn new(software: impl Into<String>) -> Hello {
-        Hello { version: PROTOCOL_VERSION, software: software.into(), relay: false, relayed_by: None }
+        let (from, to) = PROTOCOL_VERSIONS;
+        Hello { from, to, software: software.into(), relay: false, relayed_by: None, more: Vec::new() }
     }
 }
 
-/// The server introduces itself.
+/// The server introduces itself. The same in every version of the protocol, as [`Hello`] is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Welcome {
     /// The connection may be used.
     Ready {
-        /// [`PROTOCOL_VERSION`] of the server.
+        /// The version that is spoken from here on.
         version: u16,
         /// Whom the client is talking to, and who is master.
-        standing: Standing,
+        whereabouts: Whereabouts,
         /// How often the client should send [`Request::Heartbeat`], in milliseconds.
         heartbeat_ms: u64,
         /// How long a session survives without a sign of life, in milliseconds.
         grace_ms: u64,
         /// 32 random bytes for proving the admin key.
         challenge: [u8; 32],
+        /// What later versions want to say, by number. Who does not know a number ignores it.
+        more: Vec<(u16, Vec<u8>)>,
     },
     /// The connection may not be used; the server closes it.
     Refused(Refusal),
@@ -69,11 +86,13 @@ pub enum Welcome {
 /// Why a server will not talk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
-    /// Different protocol versions.
-    #[error("the server speaks protocol version {server}, this client another: upgrade the older one")]
+    /// No protocol version in common.
+    #[error("the server speaks protocol versions {from} to {to}, this client others: upgrade the older one")]
     Version {
-        /// What the server speaks.
-        server: u16,
+        /// The oldest the server speaks.
+        from: u16,
+        /// The newest.
+        to: u16,
     },
     /// All connections are taken.
     #[error("the server has all its {limit} connections in use")]
@@ -85,14 +104,14 @@ pub enum Refusal {
 
 /// Whom a client is talking to, and who is master as far as that server knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Whereabouts {
     /// Role of this server.
     pub role: Role,
     /// The master, if one is known.
     pub master: Option<MasterAddress>,
 }
 
-impl Standing {
+impl Whereabouts {
     /// Whether this server is itself the master.
     pub fn is_master(&self) -> bool {
         self.master.as_ref().is_some_and(|master| master.role == self.role)
@@ -169,8 +188,8 @@ pub enum Request {
     Status {
         /// What to leave out.
         filter: StatusFilter,
-        /// Continue a long answer after this checkout.
-        after: Option<Handle>,
+        /// Continue a long answer where [`StatusPage::more`] said.
+        after: Option<Place>,
     },
     /// Prove knowledge of the admin key: HMAC-SHA256 of the welcome's challenge under the key.
     Authenticate {
@@ -184,6 +203,28 @@ pub enum Request {
         /// Whether a master should hand over first; not when the whole triad goes down.
         hand_over: bool,
     },
+    /// Decide about a newer edition of the rules, once all servers know it. For administrators.
+    Upgrade(Upgrade),
+}
+
+/// What to do about a newer edition of the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Upgrade {
+    /// Apply it now.
+    Finish,
+    /// Do not apply it until somebody says so.
+    Hold,
+    /// Apply it when all servers have known it for a while, as usual.
+    Release,
+}
+
+/// Where a long status goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Place {
+    /// Behind so many pools.
+    Pools(u32),
+    /// Behind this checkout; all pools have been told.
+    Checkout(Handle),
 }
 
 /// What to show.
@@ -205,8 +246,8 @@ pub enum ServerMessage {
         /// The answer.
         reply: Reply,
     },
-    /// Mastership moved; sent to every client of a server whose standing changed.
-    Moved(Standing),
+    /// Mastership moved; sent to every client of a server whose whereabouts changed.
+    Moved(Whereabouts),
 }
 
 /// The answer to a request.
@@ -230,7 +271,7 @@ pub enum Reply {
     /// To administrative requests: done, with a word about it.
     Done(String),
     /// This server is not master; nothing was done. Ask the one named.
-    NotMaster(Standing),
+    NotMaster(Whereabouts),
     /// The request may or may not have been done: ask again with the same number.
     Unknown(String),
     /// Nothing was done because too much is under way; ask again after this many milliseconds.
@@ -255,7 +296,7 @@ pub enum Recollection {
     NoSession,
 }
 
-/// A page of the triad's state, as one server knows it. Only the first page carries more than checkouts.
+/// A page of the triad's state, as one server knows it. Only the first page carries more than pools and checkouts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusPage {
     /// Role of the server that answers.
@@ -270,25 +311,38 @@ pub struct StatusPage {
     pub at: Timestamp,
     /// Applied index the page was made at.
     pub applied_index: LogIndex,
-    /// Path of the license file on the answering server.
-    pub license_path: String,
-    /// Vendor of the license file.
-    pub vendor: String,
-    /// The three servers, in order.
+    /// The edition of the rules that is applied.
+    pub edition: Edition,
+    /// Whether an operator holds it.
+    pub edition_held: bool,
+    /// What is served for whom, by the names of the vendors.
+    pub vendors: Vec<VendorStatus>,
+    /// The servers, in order: three of a triad, or a single one.
     pub servers: Vec<ServerStatus>,
-    /// The pools, in license file order.
+    /// The pools, by vendor and in license file order.
     pub features: Vec<FeatureStatus>,
     /// The checkouts, by handle.
     pub checkouts: Vec<CheckoutStatus>,
     /// Sessions in the state.
     pub sessions: u64,
-    /// Ask again with this handle for the rest.
-    pub more_after: Option<Handle>,
+    /// Ask again with this for the rest.
+    pub more: Option<Place>,
     /// Things an administrator should know, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// One server of the triad.
+/// What is served for one vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorStatus {
+    /// The vendor.
+    pub name: String,
+    /// Path of its license file on the answering server; empty when this server was started without one.
+    pub license_path: String,
+    /// The log entry that installed what is served; `None` when nothing is served yet.
+    pub installed_at: Option<LogIndex>,
+}
+
+/// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
     /// Its role.
@@ -305,6 +359,8 @@ pub struct ServerStatus {
     pub master: bool,
     /// Version of its program; empty when it was never heard.
     pub version: String,
+    /// The newest edition of the rules it knows; `None` when it is not there to say so.
+    pub known_edition: Option<Edition>,
     /// What it has applied.
     pub applied_index: Option<LogIndex>,
     /// How many entries it is behind the newest that is known.
@@ -316,6 +372,8 @@ pub struct ServerStatus {
 /// One pool of seats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureStatus {
+    /// Its number, by which checkouts name it.
+    pub pool: PoolId,
     /// Feature name.
     pub name: String,
     /// Licensed version.
@@ -337,6 +395,10 @@ pub struct FeatureStatus {
 pub struct CheckoutStatus {
     /// Its name.
     pub handle: Handle,
+    /// The pool that counts it.
+    pub pool: PoolId,
+    /// Whose feature.
+    pub vendor: String,
     /// Feature name.
     pub feature: String,
     /// Version of the pool it was granted from.
@@ -353,10 +415,14 @@ pub struct CheckoutStatus {
     pub display: String,
     /// Process id.
     pub pid: u32,
+    /// The project the work is for, empty when there is none.
+    pub project: String,
+    /// Where the holder's connection came from; `None` when the server could not tell.
+    pub address: Option<IpAddr>,
     /// When it was granted.
     pub since: Timestamp,
-    /// Session that holds it.
-    pub session: SessionId,
+    /// What keeps it out.
+    pub keeper: Keeper,
 }
 
 /// Whether an action is for administrators only. `Checkin` of a foreign handle is judged by its token instead.

@@ -13,6 +13,10 @@ use std::str::FromStr;
 /// mistake that one of ten servers answers, so we try the first only.
 pub const DEFAULT_PORT: u16 = 27000;
 
+/// How many ports from [`DEFAULT_PORT`] on are tried for an entry that names none: a server whose SERVER line names no
+/// port takes the first that is free (FlexNet License Administration Guide, SERVER Lines).
+pub const DEFAULT_PORTS: u16 = 10;
+
 /// Longest search path, in bytes: room for every site below with long names.
 pub const MAX_PATH_BYTES: usize = 8192;
 
@@ -87,12 +91,19 @@ fn plain_host(host: &str) -> Option<&str> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     servers: Vec<ServerAddress>,
+    any_port: bool,
 }
 
 impl Site {
-    /// One to three servers, in the order of the SERVER lines when all three are given.
+    /// One to three servers, in the order of the SERVER lines when all three are given; or the ports at which a single
+    /// server may be ([`Site::is_any_port`]).
     pub fn servers(&self) -> &[ServerAddress] {
         &self.servers
+    }
+
+    /// Whether these are the ports at which one server may be, because the entry names none.
+    pub fn is_any_port(&self) -> bool {
+        self.any_port
     }
 }
 
@@ -105,12 +116,12 @@ pub struct SearchPath {
 impl SearchPath {
     /// One triad, in the order of its SERVER lines.
     pub fn triad(servers: [ServerAddress; 3]) -> SearchPath {
-        SearchPath { sites: vec![Site { servers: servers.into() }] }
+        SearchPath { sites: vec![Site { servers: servers.into(), any_port: false }] }
     }
 
     /// One server.
     pub fn server(server: ServerAddress) -> SearchPath {
-        SearchPath { sites: vec![Site { servers: vec![server] }] }
+        SearchPath { sites: vec![Site { servers: vec![server], any_port: false }] }
     }
 
     /// The independent sites, in order of search; at least one.
@@ -180,6 +191,12 @@ fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn parse_site(component: &str) -> Result<Site, SearchPathError> {
+    if component.starts_with('@') && !component.contains(',') {
+        let ServerAddress { host, .. } = component.parse()?;
+        let ports = DEFAULT_PORT..DEFAULT_PORT + DEFAULT_PORTS;
+        let servers = ports.map(|port| ServerAddress::new(&host, port)).collect();
+        return Ok(Site { servers, any_port: true });
+    }
     let servers = component
         .split(',')
         .map(|server| server.trim().parse())
@@ -195,13 +212,18 @@ fn parse_site(component: &str) -> Result<Site, SearchPathError> {
     {
         return Err(SearchPathError::Twice { server: twice.to_string(), place: place + 1 });
     }
-    Ok(Site { servers })
+    Ok(Site { servers, any_port: false })
 }
 
 impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, site) in self.sites.iter().enumerate() {
             f.write_str(if place == 0 { "" } else { ":" })?;
+            if site.any_port {
+                let first = site.servers.first().map(ServerAddress::to_string).unwrap_or_default();
+                f.write_str(first.trim_start_matches(|digit: char| digit.is_ascii_digit()))?;
+                continue;
+            }
             for (place, server) in site.servers.iter().enumerate() {
                 write!(f, "{}{server}", if place == 0 { "" } else { "," })?;
             }
@@ -225,7 +247,7 @@ pub enum SearchPathError {
     },
     /// The part before `@` is no port.
     #[error(
-        "`{port}` in `{component}` is no port: write a number from 1 to 65535, or nothing for {DEFAULT_PORT}"
+        "`{port}` in `{component}` is no port: write a number from 1 to 65535, or nothing for {DEFAULT_PORT} to {}", DEFAULT_PORT + DEFAULT_PORTS - 1
     )]
     BadPort {
         /// What was written.
@@ -304,11 +326,12 @@ mod tests {
     use super::*;
 
     /// What is written, and how it is understood: sites between `|`, servers between blanks.
-    const READS: [(&str, &str); 10] = [
+    const READS: [(&str, &str); 11] = [
         ("27001@h1,27001@h2,27001@h3", "27001@h1 27001@h2 27001@h3"),
         ("27000@a:27000@b", "27000@a | 27000@b"),
         ("27000@a;2@b-c.example_1", "27000@a | 2@b-c.example_1"),
-        ("@h1", "27000@h1"),
+        ("@h1", "27000@h1 27001@h1 27002@h1 27003@h1 27004@h1 27005@h1 27006@h1 27007@h1 27008@h1 27009@h1"),
+        ("@h1,2@h2", "27000@h1 2@h2"),
         ("1@a,2@b:3@c", "1@a 2@b | 3@c"),
         (" 27000@a : 27001@b ", "27000@a | 27001@b"),
         ("27000@a::", "27000@a"),

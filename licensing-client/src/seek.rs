@@ -19,7 +19,7 @@ use crate::connection::Connection;
 use crate::dial::Dial;
 use crate::error::ConnectionError;
 use crate::pause::Pause;
-use crate::protocol::{Hello, MasterAddress, ServerMessage, Standing};
+use crate::protocol::{Hello, MasterAddress, ServerMessage, Whereabouts};
 use crate::search_path::ServerAddress;
 
 /// Most servers asked: a triad under the names of the search path and again under those of its SERVER lines, and one
@@ -82,7 +82,7 @@ struct Candidate {
 
 enum Step {
     Opened(usize, Result<Connection, ConnectionError>),
-    Moved(usize, Connection, Standing),
+    Moved(usize, Connection, Whereabouts),
     Failed(usize, String),
 }
 
@@ -239,15 +239,15 @@ impl Seek {
     fn step(&mut self, step: Step) -> Option<Connection> {
         match step {
             Step::Opened(place, Ok(connection)) => {
-                let standing = connection.ready().standing.clone();
+                let whereabouts = connection.ready().whereabouts.clone();
                 let candidate = &mut self.candidates[place];
-                candidate.role = Some(standing.role);
-                self.heard(place, connection, standing)
+                candidate.role = Some(whereabouts.role);
+                self.heard(place, connection, whereabouts)
             }
-            Step::Moved(place, connection, standing) => {
+            Step::Moved(place, connection, whereabouts) => {
                 // More than a welcome: this server does not just accept and hang up.
                 self.candidates[place].pause.reset();
-                self.heard(place, connection, standing)
+                self.heard(place, connection, whereabouts)
             }
             Step::Opened(place, Err(error)) => {
                 self.failed(place, error.to_string());
@@ -260,13 +260,18 @@ impl Seek {
         }
     }
 
-    fn heard(&mut self, place: usize, connection: Connection, standing: Standing) -> Option<Connection> {
-        debug!(server = %connection.server(), ?standing, "heard while looking for the master");
-        if standing.is_master() {
+    fn heard(
+        &mut self,
+        place: usize,
+        connection: Connection,
+        whereabouts: Whereabouts,
+    ) -> Option<Connection> {
+        debug!(server = %connection.server(), ?whereabouts, "heard while looking for the master");
+        if whereabouts.is_master() {
             return Some(connection);
         }
         let address = connection.server();
-        let word = match &standing.master {
+        let word = match &whereabouts.master {
             Some(master) => format!("{address} says that the {} is master", master.role),
             None => format!("{address} knows of no master"),
         };
@@ -274,7 +279,7 @@ impl Seek {
         candidate.last = Some(word);
         candidate.settled = true;
         self.running.push(Box::pin(listen(place, connection)));
-        if let Some(master) = &standing.master {
+        if let Some(master) = &whereabouts.master {
             self.hint(master);
         }
         None
@@ -299,7 +304,7 @@ impl Seek {
 /// Waits for a server that is not master to say something about it.
 async fn listen(place: usize, mut connection: Connection) -> Step {
     match timeout(LISTEN_LIMIT, connection.next()).await {
-        Ok(Ok(ServerMessage::Moved(standing))) => Step::Moved(place, connection, standing),
+        Ok(Ok(ServerMessage::Moved(whereabouts))) => Step::Moved(place, connection, whereabouts),
         Ok(Ok(ServerMessage::Reply { .. })) => {
             Step::Failed(place, format!("{} answered what was not asked", connection.server()))
         }

@@ -20,7 +20,7 @@ use licensing_core::outcome::{Answer, Denial};
 use crate::error::RequestError;
 use crate::exchange::Exchange;
 use crate::pages::Pages;
-use crate::protocol::{MAX_UNANSWERED, ServerStatus, Standing, StatusFilter, StatusPage};
+use crate::protocol::{MAX_UNANSWERED, ServerStatus, StatusFilter, StatusPage, Whereabouts};
 use crate::words;
 
 mod parts;
@@ -83,7 +83,7 @@ pub enum SessionEvent<W> {
     /// The first definite word about the session on this connection: it lives.
     Confirmed,
     /// The server is not master; nothing more should be sent to it.
-    NotMaster(Standing),
+    NotMaster(Whereabouts),
     /// The servers of the triad, after [`Session::ask_servers`].
     Servers(Vec<ServerStatus>),
     /// The server answers what was not asked; the connection is of no use.

@@ -5,12 +5,12 @@ mod scripted;
 
 use std::time::Duration;
 
-use licensing_client::protocol::{MasterAddress, Reply, Request, ServerMessage, Standing};
+use licensing_client::protocol::{MasterAddress, Reply, Request, ServerMessage, Whereabouts};
 use licensing_client::{ClientConfig, ClientEvent, RequestError, ServerAddress};
 use licensing_core::id::{Handle, Role};
 use scripted::{
     SESSION, Stage, TOKEN, address, config, connected, connected_with, connecting, millis_since, server_list,
-    standing,
+    whereabouts,
 };
 use tokio::time::{Instant, sleep};
 
@@ -207,7 +207,7 @@ async fn not_master_sends_the_request_to_the_one_that_is() {
     let (client, mut old) = connected(&stage, &mut primary, path).await;
     let asking = tokio::spawn(client.checkout("a").send());
     let call = old.call().await;
-    old.reply(call.id, Reply::NotMaster(standing(Primary, Some(Secondary)))).await;
+    old.reply(call.id, Reply::NotMaster(whereabouts(Primary, Some(Secondary)))).await;
     let mut new = secondary.accept(Some(Secondary)).await;
     new.heartbeat().await;
     let again = new.call().await;
@@ -230,8 +230,8 @@ async fn two_servers_that_send_clients_to_each_other_are_not_asked_in_a_hot_loop
                 let mut peer = server.accept(Some(server.role)).await;
                 tokio::spawn(async move {
                     while let Some(message) = peer.receive().await {
-                        let standing = standing(peer.role, Some(other));
-                        peer.reply(message.id, Reply::NotMaster(standing)).await;
+                        let whereabouts = whereabouts(peer.role, Some(other));
+                        peer.reply(message.id, Reply::NotMaster(whereabouts)).await;
                     }
                 });
             }
@@ -380,7 +380,7 @@ async fn a_role_stands_for_its_place_in_the_search_path_whatever_the_servers_cal
     let mut standby = primary.accept(None).await;
     let host = "name-behind-the-firewall".to_owned();
     let master = Some(MasterAddress { role: Secondary, host: host.clone(), port: 2 });
-    standby.write(&ServerMessage::Moved(Standing { role: Primary, master })).await;
+    standby.write(&ServerMessage::Moved(Whereabouts { role: Primary, master })).await;
     secondary.accept(Some(Secondary)).await.open_session().await;
     assert!(millis_since(begin) < 5);
     connecting.await.unwrap().unwrap();

@@ -26,7 +26,7 @@ async fn a_request_says_what_was_asked_and_numbers_count_from_one() {
     let stage = Stage::new();
     let ([mut primary, ..], path) = stage.triad();
     let (client, mut peer) = connected(&stage, &mut primary, path).await;
-    assert_eq!((peer.hello.version, peer.hello.software.as_str(), peer.hello.relay), (1, "test", false));
+    assert_eq!((peer.hello.to, peer.hello.software.as_str(), peer.hello.relay), (1, "test", false));
     let asking = tokio::spawn(client.checkout("editor").version("2.5").seats(3).send());
     let call = peer.call().await;
     let (feature, version) = ("editor".to_owned(), "2.5".to_owned());

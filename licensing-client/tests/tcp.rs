@@ -27,7 +27,7 @@ async fn a_session_from_beginning_to_end() {
     assert_eq!(seats.checkin().await.unwrap().outcome, Outcome::Returned { handle });
     let page = client.status(StatusFilter::default()).await.unwrap();
     assert_eq!(page.checkouts.iter().map(|checkout| checkout.handle.0).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(page.more_after, None);
+    assert_eq!(page.more, None);
     let clone = client.clone();
     client.close().await.unwrap();
     assert_eq!(clone.checkout("editor").await.unwrap_err(), RequestError::Closed);
@@ -69,7 +69,7 @@ async fn administrators_prove_their_key() {
 async fn one_server_can_be_asked_directly() {
     let server = fake_master().await.unwrap();
     let mut direct = Direct::connect(&server, &TcpDial).await.unwrap();
-    assert!(direct.welcome().standing.is_master());
+    assert!(direct.welcome().whereabouts.is_master());
     assert_eq!(direct.server(), &server);
     let page = direct.status_all(StatusFilter::default()).await.unwrap();
     assert_eq!(page.checkouts.len(), 3);

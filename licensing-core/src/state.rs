@@ -133,11 +133,6 @@ impl State {
         if needed > known { Err(UnknownEdition { needed, known }) } else { Ok(()) }
     }
 
-    /// Whether the rules of an edition are awake, and there.
-    pub(crate) fn has_edition(&self, edition: Edition) -> bool {
-        edition <= self.edition && edition <= self.known
-    }
-
     /// The same as [`apply`].
     pub fn apply(&mut self, index: LogIndex, proposal: &Proposal) -> Applied {
         let fresh = index > self.last_index;

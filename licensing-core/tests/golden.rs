@@ -53,7 +53,7 @@ fn a_state_with_everything_in_it_reads_and_writes_as_in_its_golden_file() {
     assert_eq!(state.to_bytes(), golden);
     assert_eq!(
         state.digest().to_string(),
-        "d47fd42086aebb773fee260050d5b8d7f1865b4b676b9196c27689578b0457d2"
+        "84201ede6f4ca23bcba0c1f1a0db1f5048044042e1313fc43ecb8be3654c5cf8"
     );
 }
 

@@ -17,10 +17,10 @@ pub const SESSION_GRACE: Duration = Duration::from_secs(10);
 pub struct DaemonConfig {
     /// What the node has to be told. Its addresses are those for peers.
     pub node: NodeConfig,
-    /// Where clients find the three: what the SERVER lines say.
-    pub addresses: [ServerAddress; 3],
-    /// The license file of this server.
-    pub license: LicenseFile,
+    /// Where clients find the servers: what the SERVER lines say.
+    pub addresses: Vec<ServerAddress>,
+    /// The license files of this server, one for each vendor.
+    pub licenses: Vec<LicenseFile>,
     /// What administrators from elsewhere prove themselves with.
     pub admin_key: Option<AdminKey>,
     /// How much this server takes on.
@@ -30,21 +30,21 @@ pub struct DaemonConfig {
 }
 
 impl DaemonConfig {
-    /// A daemon around a node that is configured already. Clients find the three where the node does.
-    pub fn new(node: NodeConfig, license: LicenseFile) -> DaemonConfig {
+    /// A daemon around a node that is configured already. Clients find the servers where the node does.
+    pub fn new(node: NodeConfig, licenses: Vec<LicenseFile>) -> DaemonConfig {
         DaemonConfig {
             addresses: node.servers.clone(),
             node,
-            license,
+            licenses,
             admin_key: None,
             limits: Limits::default(),
             warnings: Vec::new(),
         }
     }
 
-    /// What the license file says, and the usual for the rest. No keys: set those, or keep all three on one host.
+    /// What the license file says, and the usual for the rest. No keys: set those, or keep all servers on one host.
     ///
-    /// Fails when the file is not for a triad.
+    /// Fails when the file is neither for a single server nor for a triad.
     pub fn from_license(
         license: LicenseFile,
         role: Role,
@@ -54,7 +54,7 @@ impl DaemonConfig {
         // With a long HEARTBEAT_INTERVAL a failover takes longer than the usual grace.
         let two_leases = Duration::from_millis(node.timings.lease_ms * 2);
         node.session_grace = SESSION_GRACE.max(two_leases);
-        Ok(DaemonConfig::new(node, license))
+        Ok(DaemonConfig::new(node, vec![license]))
     }
 }
 

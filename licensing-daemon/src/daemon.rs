@@ -81,10 +81,10 @@ impl Daemon {
         }
         let node = Node::start(config.node.clone()).await?;
         let server = Arc::new(Server::new(node, &config).with_threads(other_threads));
-        let features = config.license.license.features.len();
-        info!(
-            role = %server.role, %address, "serving {} with {features} feature lines", config.license.path.display()
-        );
+        for file in &config.licenses {
+            let features = file.license.features.len();
+            info!(role = %server.role, %address, "serving {} with {features} feature lines", file.path.display());
+        }
         Ok(Daemon { server, listener, address })
     }
 
@@ -121,6 +121,7 @@ impl Daemon {
             }
             _ = server.stop_requested() => None,
             why = failure.wait_for(Option::is_some) => why.ok().and_then(|why| why.clone()),
+            why = server.failed() => Some(why),
         };
         accepting.abort();
         match &failed {

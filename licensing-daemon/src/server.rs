@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use licensing_client::license_file::LicenseFile;
-use licensing_client::protocol::{MasterAddress, Standing};
+use licensing_client::protocol::{MasterAddress, Whereabouts};
 use licensing_client::{AdminKey, ServerAddress};
 use licensing_core::id::Role;
 use licensing_core::license::TriadIdentity;
@@ -28,8 +28,8 @@ pub(crate) struct Server {
     pub(crate) role: Role,
     /// Version of the program, as status answers tell it.
     pub(crate) version: String,
-    /// Where clients find the three, as the license file said at the start.
-    pub(crate) addresses: [ServerAddress; 3],
+    /// Where clients find the servers, as the license file said at the start.
+    pub(crate) addresses: Vec<ServerAddress>,
     pub(crate) identity: TriadIdentity,
     pub(crate) admin_key: Option<AdminKey>,
     pub(crate) limits: Limits,
@@ -37,10 +37,11 @@ pub(crate) struct Server {
     pub(crate) connections: Arc<Semaphore>,
     /// Threads for what the node's own thread should not be kept with, if there are any.
     pub(crate) other_threads: Option<Handle>,
-    license: RwLock<Arc<LicenseFile>>,
-    standing: Watched<Standing>,
+    licenses: RwLock<Vec<Arc<LicenseFile>>>,
+    whereabouts: Watched<Whereabouts>,
     stop: Watched<Option<Stop>>,
     closing: Watched<bool>,
+    failed: Watched<Option<String>>,
 }
 
 /// The end was asked for.
@@ -59,17 +60,19 @@ impl Server {
             version: config.node.software_version.clone(),
             addresses: config
                 .addresses
-                .each_ref()
-                .map(|server| ServerAddress::new(&server.host, server.port)),
-            identity: config.license.license.triad_identity(),
+                .iter()
+                .map(|server| ServerAddress::new(&server.host, server.port))
+                .collect(),
+            identity: config.licenses.first().map(|file| file.license.triad_identity()).unwrap_or_default(),
             admin_key: config.admin_key.clone(),
             limits: config.limits,
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             other_threads: None,
-            license: RwLock::new(Arc::new(config.license.clone())),
-            standing: Watched::new(Standing { role, master: None }),
+            licenses: RwLock::new(config.licenses.iter().cloned().map(Arc::new).collect()),
+            whereabouts: Watched::new(Whereabouts { role, master: None }),
             stop: Watched::new(None),
             closing: Watched::new(false),
+            failed: Watched::new(None),
         }
     }
 
@@ -78,13 +81,17 @@ impl Server {
         Server { other_threads, ..self }
     }
 
-    /// The license file as it was last read. Nothing can panic while the lock is held.
-    pub(crate) fn license(&self) -> Arc<LicenseFile> {
-        self.license.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The license files as they were last read. Nothing can panic while the lock is held.
+    pub(crate) fn licenses(&self) -> Vec<Arc<LicenseFile>> {
+        self.licenses.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Puts a file in the place of the one with the same path.
     pub(crate) fn set_license(&self, file: LicenseFile) {
-        *self.license.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(file);
+        let mut licenses = self.licenses.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = licenses.iter_mut().find(|known| known.path == file.path) {
+            *known = Arc::new(file);
+        }
     }
 
     /// Where the next client connection is to be served, if not here.
@@ -102,36 +109,37 @@ impl Server {
         self.node.look(State::is_licensed)
     }
 
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
         // Not as last published: a process that was stopped meanwhile may have lost the mastership without knowing it.
-        self.standing_of(&self.node.mastership_now())
+        self.whereabouts_of(&self.node.mastership_now())
     }
 
-    pub(crate) fn watch_standing(&self) -> Watcher<Standing> {
-        self.standing.subscribe()
+    pub(crate) fn watch_whereabouts(&self) -> Watcher<Whereabouts> {
+        self.whereabouts.subscribe()
     }
 
     /// Tells everybody who is master; says whether that was new.
-    pub(crate) fn publish(&self, standing: Standing) -> bool {
-        self.standing.send_if_modified(|last| {
-            let changed = *last != standing;
-            *last = standing;
+    pub(crate) fn publish(&self, whereabouts: Whereabouts) -> bool {
+        self.whereabouts.send_if_modified(|last| {
+            let changed = *last != whereabouts;
+            *last = whereabouts;
             changed
         })
     }
 
     /// Where a server of the triad is, for clients.
     pub(crate) fn master_address(&self, role: Role) -> MasterAddress {
-        let ServerAddress { host, port } = self.addresses[role.place()].clone();
+        let known = self.addresses.get(role.place()).cloned();
+        let ServerAddress { host, port } = known.unwrap_or_else(|| ServerAddress::new("", 0));
         MasterAddress { role, host, port }
     }
 
     /// Who is master, when the node says this. A server that leads but may not serve names nobody, and so does one
     /// that has nothing to serve yet.
-    pub(crate) fn standing_of(&self, mastership: &Mastership) -> Standing {
+    pub(crate) fn whereabouts_of(&self, mastership: &Mastership) -> Whereabouts {
         let serves = mastership.serving && self.is_licensed();
         let master = mastership.master.filter(|master| *master != self.role || serves);
-        Standing { role: self.role, master: master.map(|role| self.master_address(role)) }
+        Whereabouts { role: self.role, master: master.map(|role| self.master_address(role)) }
     }
 
     pub(crate) fn request_stop(&self, stop: Stop) {
@@ -140,6 +148,22 @@ impl Server {
             asked.get_or_insert(stop);
             first
         });
+    }
+
+    /// The server cannot go on, and why. The first reason stays.
+    pub(crate) fn fail(&self, why: String) {
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert(why);
+            first
+        });
+    }
+
+    /// Waits until the server cannot go on.
+    pub(crate) async fn failed(&self) -> String {
+        let mut failed = self.failed.subscribe();
+        let found = failed.wait_for(Option::is_some).await;
+        found.ok().and_then(|why| why.clone()).unwrap_or_default()
     }
 
     /// Waits until the end is asked for.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use licensing_client::AdminKey;
 use licensing_client::protocol::{
-    Hello, MAX_UNANSWERED, PROTOCOL_VERSION, Refusal, Reply, Request, ServerMessage, StatusFilter, Welcome,
+    Hello, MAX_UNANSWERED, PROTOCOL_VERSIONS, Refusal, Reply, Request, ServerMessage, StatusFilter, Welcome,
 };
 use licensing_core::command::{Action, Identity, Removal};
 use licensing_core::id::{Handle, RequestId, Role, SessionId, Token};
@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const HELLO: Hello =
-    Hello { version: PROTOCOL_VERSION, software: String::new(), relay: false, relayed_by: None };
+    Hello { from: 1, to: 1, software: String::new(), relay: false, relayed_by: None, more: Vec::new() };
 
 fn status() -> Request {
     Request::Status { filter: StatusFilter::default(), after: None }
@@ -107,8 +107,8 @@ async fn a_connection_that_says_nothing_is_closed_after_two_seconds() {
 #[tokio::test]
 async fn another_protocol_version_is_told_ours() {
     let (_triad, address) = alone().await;
-    let newer = Hello { version: 9, ..Hello::new("test") };
-    let refused = Welcome::Refused(Refusal::Version { server: PROTOCOL_VERSION });
+    let newer = Hello { from: 9, to: 9, ..Hello::new("test") };
+    let refused = Welcome::Refused(Refusal::Version { from: PROTOCOL_VERSIONS.0, to: PROTOCOL_VERSIONS.1 });
     assert_eq!(Raw::connect_as(address, newer).await.welcome, refused);
     is_well(address).await;
 }
@@ -250,10 +250,10 @@ async fn a_standby_relays_to_the_master_when_asked_to() {
     let address = triad.address(Role::Tertiary);
     let relayed = wait_until("a relayed connection", async || {
         let raw = Raw::connect_as(address, Hello { relay: true, ..HELLO }).await;
-        (raw.standing().role == Role::Primary).then_some(raw)
+        (raw.whereabouts().role == Role::Primary).then_some(raw)
     });
     let mut raw = relayed.await;
-    assert!(raw.standing().is_master());
+    assert!(raw.whereabouts().is_master());
     let identity = Identity {
         user: "ann".to_owned(),
         host: "h".to_owned(),
@@ -271,8 +271,8 @@ async fn a_standby_relays_to_the_master_when_asked_to() {
     assert!(words.starts_with("you are not an administrator"), "a relayed client is a stranger: {words}");
     // Without the wish the standby names the master and keeps to itself.
     let raw = Raw::connect(address).await;
-    assert_eq!(raw.standing().role, Role::Tertiary);
-    assert_eq!(raw.standing().master.as_ref().unwrap().port, triad.address(Role::Primary).port());
+    assert_eq!(raw.whereabouts().role, Role::Tertiary);
+    assert_eq!(raw.whereabouts().master.as_ref().unwrap().port, triad.address(Role::Primary).port());
 }
 
 #[tokio::test]
@@ -281,13 +281,13 @@ async fn every_client_is_told_when_the_master_moves() {
     let tertiary = triad.address(Role::Tertiary);
     let mut raw = wait_until("a tertiary that knows the master", async || {
         let raw = Raw::connect(tertiary).await;
-        raw.standing().master.is_some().then_some(raw)
+        raw.whereabouts().master.is_some().then_some(raw)
     })
     .await;
     triad.take(Role::Primary).stop().await.unwrap();
     loop {
         match raw.next().await.expect("closed") {
-            ServerMessage::Moved(standing) => match standing.master {
+            ServerMessage::Moved(whereabouts) => match whereabouts.master {
                 Some(master) if master.role == Role::Secondary => break,
                 _ => continue,
             },
@@ -320,10 +320,10 @@ async fn a_long_status_comes_in_pages() {
     let Reply::Status(first) = raw.ask(status()).await else { panic!("no status") };
     assert_eq!(first.checkouts.len(), 2_000);
     let filter = StatusFilter::default();
-    let Reply::Status(rest) = raw.ask(Request::Status { filter, after: first.more_after }).await else {
+    let Reply::Status(rest) = raw.ask(Request::Status { filter, after: first.more }).await else {
         panic!("no status")
     };
-    assert_eq!((rest.checkouts.len(), rest.more_after), (HELD - 2_000, None));
+    assert_eq!((rest.checkouts.len(), rest.more), (HELD - 2_000, None));
     assert!(rest.checkouts[0].handle > first.checkouts[1_999].handle);
     assert!(rest.servers.is_empty(), "only the first page carries more than checkouts");
     drop(held);

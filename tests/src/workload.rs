@@ -15,7 +15,7 @@ use std::time::Duration;
 use licensing_client::protocol::{StatusFilter, StatusPage};
 use licensing_client::{Client, ClientConfig, ClientEvent, Direct, RequestError, ServerAddress, TcpDial};
 use licensing_core::command::{Action, Identity};
-use licensing_core::id::{Handle, Role, Seats, SessionId};
+use licensing_core::id::{Handle, Role, Seats};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_server::local_triad::LocalTriad;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -435,7 +435,7 @@ pub fn read(server: Role, page: &StatusPage, asked_us: u64, answered_us: u64) ->
     let features = page.features.iter().map(|pool| (pool.name.clone(), count(pool.issued, pool.in_use)));
     let held = page.checkouts.iter().map(|checkout| Held {
         handle: checkout.handle,
-        session: SessionId(checkout.session.0),
+        session: checkout.keeper.session().unwrap_or_default(),
         feature: checkout.feature.clone(),
         seats: checkout.count,
     });

@@ -3,12 +3,15 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use licensing_client::protocol::Upgrade;
 use licensing_core::id::{Handle, Role};
 
 use super::checkout::CheckoutArgs;
 use super::failover::Choice;
 use super::servers::ServerArgs;
-use super::{checkin, checkout, down, failover, health, maintenance, primary, remove, reread, status};
+use super::{
+    checkin, checkout, down, failover, health, maintenance, primary, remove, reread, status, upgrade,
+};
 use crate::console::{Failure, finish, runtime};
 use crate::exit::Exit;
 
@@ -79,6 +82,22 @@ enum Verb {
     },
     /// Let the master read its license file again and serve what it says, for administrators
     Reread,
+    /// Show which edition of the rules applies while servers are upgraded one by one; or decide, for administrators
+    #[command(group = clap::ArgGroup::new("act").multiple(false))]
+    Upgrade {
+        /// Show it (the default)
+        #[arg(long, group = "act")]
+        status: bool,
+        /// Apply the newest edition that all servers know, now
+        #[arg(long, group = "act")]
+        finish: bool,
+        /// Apply no newer edition until --finish
+        #[arg(long, group = "act")]
+        hold: bool,
+        /// Apply a newer edition once all servers have known it for an hour, as usual
+        #[arg(long, group = "act")]
+        release: bool,
+    },
     /// Stop all servers of the triad, for administrators
     Down {
         /// Do not ask first
@@ -110,6 +129,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Verb::Failover { to } => failover::failover(&servers, to).await,
         Verb::Maintenance { server, enable, .. } => maintenance::maintenance(&servers, server, enable).await,
         Verb::Reread => reread::reread(&servers).await,
+        Verb::Upgrade { finish, hold, release, .. } => {
+            let acts = [(finish, Upgrade::Finish), (hold, Upgrade::Hold), (release, Upgrade::Release)];
+            let act = acts.into_iter().find_map(|(asked, act)| asked.then_some(act));
+            upgrade::upgrade(&servers, act).await
+        }
         Verb::Down { yes } => down::down(&servers, yes).await,
     }
 }

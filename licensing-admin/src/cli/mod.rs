@@ -13,3 +13,4 @@ mod remove;
 mod reread;
 mod servers;
 mod status;
+mod upgrade;

@@ -54,7 +54,7 @@ impl Servers {
     pub async fn survey(&self, filter: &StatusFilter) -> Survey {
         let mut first = None;
         for site in self.path.sites() {
-            let survey = ask::survey(site.servers(), filter, self.timeout).await;
+            let survey = ask::site(site, filter, self.timeout).await;
             if survey.page.is_some() {
                 return survey;
             }

@@ -5,12 +5,22 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use licensing_client::framing::FrameError;
 use licensing_client::protocol::{StatusFilter, StatusPage};
-use licensing_client::{Awaited, ConnectionError, Direct, DirectError, ServerAddress, TcpDial};
+use licensing_client::{Awaited, ConnectionError, Direct, DirectError, ServerAddress, Site, TcpDial};
 use tokio::time::timeout;
 
 use super::merge::Survey;
 use super::problem::ProbeProblem;
 use super::seen::Probe;
+
+/// The merged picture of a site. Where an entry names no port, the server at the first port that answers is meant.
+pub async fn site(site: &Site, filter: &StatusFilter, limit: Duration) -> Survey {
+    if !site.is_any_port() {
+        return survey(site.servers(), filter, limit).await;
+    }
+    let probes = join_all(site.servers().iter().map(|server| probe(server, filter, limit))).await;
+    let there = probes.iter().find(|probe| probe.answer.is_ok()).or(probes.first());
+    Survey::merge(there.map(std::slice::from_ref).unwrap_or_default())
+}
 
 /// The merged picture of one triad or server. Takes at most twice the limit: once for those asked, once for those
 /// they name.

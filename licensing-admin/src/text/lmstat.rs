@@ -4,12 +4,14 @@
 //! expressions of public parsers are the oracle in the tests). Two things are our own on purpose: the first line,
 //! which names us, and the version behind `UP`, which is ours.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use licensing_client::ServerAddress;
 use licensing_client::protocol::{CheckoutStatus, FeatureStatus, StatusPage};
+use licensing_core::id::PoolId;
 use licensing_core::license::Version;
 
 use super::words::printable;
@@ -61,22 +63,17 @@ pub fn block(survey: &Survey, selection: &Selection, zone: &TimeZone, several: b
         return out + &nobody_answers(survey);
     };
     server_lines(&mut out, survey, page, selection);
-    let Some(master) = survey.master() else {
-        let _ = write!(
-            out,
-            "Vendor daemon status (on {}):\n\n{:>10}: The desired vendor daemon is down. (-97,121)\n",
-            survey.servers.first().map_or("", |server| &server.name.host),
-            page.vendor
-        );
-        return out;
-    };
-    let _ = write!(
-        out,
-        "Vendor daemon status (on {}):\n\n{:>10}: UP v{}\n",
-        master.name.host,
-        page.vendor,
-        version_of(master)
-    );
+    let master = survey.master();
+    let host = master.or(survey.servers.first()).map_or("", |server| &server.name.host);
+    let _ = write!(out, "Vendor daemon status (on {host}):\n\n");
+    for vendor in &page.vendors {
+        let name = printable(&vendor.name);
+        let _ = match (master, vendor.installed_at) {
+            (Some(master), Some(_)) => writeln!(out, "{name:>10}: UP v{}", version_of(master)),
+            _ => writeln!(out, "{name:>10}: The desired vendor daemon is down. (-97,121)"),
+        };
+    }
+    let Some(master) = master else { return out };
     if selection.features != Features::None {
         out.push_str("Feature usage info:\n");
         feature_blocks(&mut out, page, &selection.features, &master.name, zone);
@@ -95,11 +92,13 @@ fn server_lines(out: &mut String, survey: &Survey, page: &StatusPage, selection:
     let names: Vec<String> = survey.servers.iter().map(|server| server.name.to_string()).collect();
     let answered_by = page.servers.iter().find(|server| server.role == page.answered_by);
     let _ = writeln!(out, "License server status: {}", names.join(","));
+    let paths = page.vendors.iter().map(|vendor| printable(&vendor.license_path));
+    let paths: Vec<_> = paths.filter(|path| !path.is_empty()).collect();
     let _ = write!(
         out,
         "    License file(s) on {}: {}:\n\n",
         answered_by.map_or("", |server| &server.host),
-        printable(&page.license_path)
+        paths.join(":")
     );
     for server in &survey.servers {
         if selection.server.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&server.name.host)) {
@@ -143,16 +142,23 @@ fn feature_blocks(
             writeln!(out, "\nUsers of {name}: Cannot get users of {name}: No such feature exists. (-5,222)");
         return;
     }
-    let mut done: Vec<&str> = Vec::new();
+    let mut features: Vec<&str> = Vec::new();
+    let mut pools: BTreeMap<&str, Vec<&FeatureStatus>> = BTreeMap::new();
     for pool in &page.features {
-        if done.contains(&pool.name.as_str()) {
-            continue;
+        let known = pools.entry(&pool.name).or_default();
+        if known.is_empty() {
+            features.push(&pool.name);
         }
-        done.push(&pool.name);
-        let pools: Vec<&FeatureStatus> =
-            page.features.iter().filter(|other| other.name == pool.name).collect();
+        known.push(pool);
+    }
+    let mut users: BTreeMap<PoolId, Vec<&CheckoutStatus>> = BTreeMap::new();
+    for checkout in &page.checkouts {
+        users.entry(checkout.pool).or_default().push(checkout);
+    }
+    for feature in features {
+        let pools = pools.remove(feature).unwrap_or_default();
         if is_wanted(which, &pools) {
-            feature_block(out, page, &pools, master, zone);
+            feature_block(out, &users, &pools, master, zone);
         }
     }
 }
@@ -170,7 +176,7 @@ fn is_wanted(which: &Features, pools: &[&FeatureStatus]) -> bool {
 /// All pools of one feature: one line with the totals, then a title, a type and the users of each pool in use.
 fn feature_block(
     out: &mut String,
-    page: &StatusPage,
+    users: &BTreeMap<PoolId, Vec<&CheckoutStatus>>,
     pools: &[&FeatureStatus],
     master: &ServerAddress,
     zone: &TimeZone,
@@ -189,13 +195,7 @@ fn feature_block(
         ),
     };
     for pool in pools {
-        let users = page.checkouts.iter().filter(|checkout| {
-            checkout.feature == pool.name && (pools.len() == 1 || checkout.licensed_version == pool.version)
-        });
-        let mut users = users.peekable();
-        if users.peek().is_none() {
-            continue;
-        }
+        let Some(users) = users.get(&pool.pool) else { continue };
         let _ = write!(
             out,
             "\n  \"{}\" v{}, vendor: {}, expiry: {}\n  {}\n\n",

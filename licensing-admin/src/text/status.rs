@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use licensing_client::protocol::{CheckoutStatus, StatusPage};
+use licensing_client::protocol::{CheckoutStatus, StatusPage, VendorStatus};
 use licensing_client::text::{counted, host_and_port};
 use licensing_core::id::Role;
 use serde::Serialize;
@@ -25,10 +25,16 @@ pub struct StatusJson<'a> {
     pub answered_by: Option<&'static str>,
     /// Applied index the answer was made at.
     pub applied_index: Option<u64>,
-    /// The vendor of the license file.
+    /// The vendor that is served; the first of several, by name.
     pub vendor: Option<&'a str>,
-    /// Path of the license file on the answering server.
+    /// Path of that vendor's license file on the answering server.
     pub license_path: Option<&'a str>,
+    /// All vendors, by name.
+    pub vendors: Vec<VendorJson<'a>>,
+    /// The edition of the rules that is applied.
+    pub edition: Option<u32>,
+    /// Whether an operator holds it.
+    pub edition_held: bool,
     /// Signatures in the license file are not verified.
     pub signatures: &'static str,
     /// Sessions in the state.
@@ -43,6 +49,17 @@ pub struct StatusJson<'a> {
     pub warnings: &'a [String],
 }
 
+/// One vendor of [`StatusJson`].
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct VendorJson<'a> {
+    name: &'a str,
+    /// Path of its license file on the answering server; empty when this server has none.
+    license_path: &'a str,
+    /// The log entry that installed what is served; null when nothing is served yet.
+    installed_at: Option<u64>,
+}
+
 /// One server of [`StatusJson`].
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
@@ -53,6 +70,8 @@ pub struct ServerJson<'a> {
     up: bool,
     master: bool,
     version: &'a str,
+    /// The newest edition of the rules it knows; null when it is not there to say so.
+    known_edition: Option<u32>,
     applied_index: Option<u64>,
     log_lag: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +82,8 @@ pub struct ServerJson<'a> {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct FeatureJson<'a> {
+    /// Number of the pool, by which checkouts name it.
+    pool: u32,
     name: &'a str,
     version: &'a str,
     vendor: &'a str,
@@ -77,6 +98,8 @@ pub struct FeatureJson<'a> {
 #[non_exhaustive]
 pub struct CheckoutJson<'a> {
     handle: u64,
+    pool: u32,
+    vendor: &'a str,
     feature: &'a str,
     version: &'a str,
     licensed_version: &'a str,
@@ -85,26 +108,41 @@ pub struct CheckoutJson<'a> {
     host: &'a str,
     display: &'a str,
     pid: u32,
+    project: &'a str,
+    /// Where the holder's connection came from; null when the server could not tell.
+    address: Option<String>,
     since: String,
 }
 
 /// The JSON answer.
 pub fn json(survey: &Survey) -> StatusJson<'_> {
     let page = survey.page.as_ref();
+    let first = page.and_then(|page| page.vendors.first());
     StatusJson {
         master: page.and_then(|page| page.master).map(Role::name),
         quorum: page.is_some_and(|page| page.quorum),
         preferred: page.and_then(|page| page.preferred).map(Role::name),
         answered_by: page.map(|page| page.answered_by.name()),
         applied_index: page.map(|page| page.applied_index.0),
-        vendor: page.map(|page| page.vendor.as_str()),
-        license_path: page.map(|page| page.license_path.as_str()),
+        vendor: first.map(|vendor| vendor.name.as_str()),
+        license_path: first.map(|vendor| vendor.license_path.as_str()),
+        vendors: page.map(|page| page.vendors.iter().map(vendor_json).collect()).unwrap_or_default(),
+        edition: page.map(|page| page.edition.0),
+        edition_held: page.is_some_and(|page| page.edition_held),
         signatures: "unverified",
         sessions: page.map_or(0, |page| page.sessions),
         servers: survey.servers.iter().map(server_json).collect(),
         features: page.map(features_json).unwrap_or_default(),
         checkouts: page.map(|page| page.checkouts.iter().map(checkout_json).collect()).unwrap_or_default(),
         warnings: page.map(|page| page.warnings.as_slice()).unwrap_or_default(),
+    }
+}
+
+fn vendor_json(vendor: &VendorStatus) -> VendorJson<'_> {
+    VendorJson {
+        name: &vendor.name,
+        license_path: &vendor.license_path,
+        installed_at: vendor.installed_at.map(|index| index.0),
     }
 }
 
@@ -117,6 +155,7 @@ fn server_json(server: &SeenServer) -> ServerJson<'_> {
         up: server.is_up(),
         master: status.is_some_and(|status| status.master),
         version: status.map_or("", |status| &status.version),
+        known_edition: status.and_then(|status| status.known_edition).map(|edition| edition.0),
         applied_index: status.and_then(|status| status.applied_index).map(|index| index.0),
         log_lag: status.and_then(|status| status.log_lag),
         remark: server.remark(),
@@ -125,6 +164,7 @@ fn server_json(server: &SeenServer) -> ServerJson<'_> {
 
 fn features_json(page: &StatusPage) -> Vec<FeatureJson<'_>> {
     let pools = page.features.iter().map(|pool| FeatureJson {
+        pool: pool.pool.0,
         name: &pool.name,
         version: &pool.version,
         vendor: &pool.vendor,
@@ -138,6 +178,8 @@ fn features_json(page: &StatusPage) -> Vec<FeatureJson<'_>> {
 fn checkout_json(checkout: &CheckoutStatus) -> CheckoutJson<'_> {
     CheckoutJson {
         handle: checkout.handle.0,
+        pool: checkout.pool.0,
+        vendor: &checkout.vendor,
         feature: &checkout.feature,
         version: &checkout.version,
         licensed_version: &checkout.licensed_version,
@@ -146,6 +188,8 @@ fn checkout_json(checkout: &CheckoutStatus) -> CheckoutJson<'_> {
         host: &checkout.host,
         display: &checkout.display,
         pid: checkout.pid,
+        project: &checkout.project,
+        address: checkout.address.map(|address| address.to_string()),
         since: moment(checkout.since).to_string(),
     }
 }
@@ -187,9 +231,9 @@ fn headline(survey: &Survey) -> String {
         }
     };
     let choice = page.preferred.map(|role| format!("; the operator prefers the {role}")).unwrap_or_default();
-    let vendor =
-        if page.vendor.is_empty() { String::new() } else { format!("{}: ", printable(&page.vendor)) };
-    format!("{vendor}{master}, {servers}{choice}\n")
+    let vendors: Vec<_> = page.vendors.iter().map(|vendor| printable(&vendor.name)).collect();
+    let vendors = if vendors.is_empty() { String::new() } else { format!("{}: ", vendors.join(", ")) };
+    format!("{vendors}{master}, {servers}{choice}\n")
 }
 
 fn servers_table(survey: &Survey) -> String {
@@ -219,18 +263,23 @@ fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
 
+/// The vendor of each pool is told when there are several.
 fn features_table(page: &StatusPage) -> String {
-    let mut table = Table::new(&["FEATURE", "VERSION", ">SEATS", ">IN USE", ">FREE", "EXPIRES"]);
+    let several = page.vendors.len() > 1;
+    let heads = ["FEATURE", "VERSION", ">SEATS", ">IN USE", ">FREE", "EXPIRES", "VENDOR"];
+    let mut table = Table::new(&heads[..heads.len() - usize::from(!several)]);
     for pool in &page.features {
         let issued = pool.issued.map(|seats| seats.0);
-        table.row([
+        let mut row = vec![
             pool.name.clone(),
             pool.version.clone(),
             issued.map_or_else(|| "uncounted".to_owned(), |issued| issued.to_string()),
             pool.in_use.to_string(),
             issued.map_or_else(|| "-".to_owned(), |issued| issued.saturating_sub(pool.in_use.0).to_string()),
             pool.expires.clone(),
-        ]);
+        ];
+        row.extend(several.then(|| pool.vendor.clone()));
+        table.row(row);
     }
     if table.is_empty() { "no license is installed yet\n".to_owned() } else { table.render() }
 }

@@ -1,8 +1,10 @@
 //! Fixed status pages for the renderers' tests.
 
 use licensing_client::ServerAddress;
-use licensing_client::protocol::{CheckoutStatus, FeatureStatus, ServerStatus, StatusPage};
-use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp};
+use licensing_client::protocol::{CheckoutStatus, FeatureStatus, ServerStatus, StatusPage, VendorStatus};
+use licensing_core::id::{Handle, LogIndex, PoolId, Role, Seats, SessionId, Timestamp};
+
+use licensing_core::{Edition, Keeper};
 
 use crate::survey::{Probe, ProbeProblem, Survey};
 
@@ -18,16 +20,21 @@ pub(crate) fn page(answered_by: Role) -> StatusPage {
         preferred: None,
         at: Timestamp(NOW as u64),
         applied_index: LogIndex(120),
-        license_path: "/etc/licensing/triad.lic".to_owned(),
-        vendor: "demo".to_owned(),
+        edition: Edition::FIRST,
+        edition_held: false,
+        vendors: vec![VendorStatus {
+            name: "demo".to_owned(),
+            license_path: "/etc/licensing/triad.lic".to_owned(),
+            installed_at: Some(LogIndex(2)),
+        }],
         servers: Role::ALL.map(server).to_vec(),
         features: vec![
             feature("f1", "1.0", Some(10), "permanent"),
-            feature("f2", "2.5", Some(3), "31-dec-2099"),
+            FeatureStatus { pool: PoolId(2), ..feature("f2", "2.5", Some(3), "31-dec-2099") },
         ],
         checkouts: Vec::new(),
         sessions: 0,
-        more_after: None,
+        more: None,
         warnings: Vec::new(),
     }
 }
@@ -41,6 +48,7 @@ pub(crate) fn server(role: Role) -> ServerStatus {
         up: true,
         master: role == Role::Primary,
         version: "0.1.0".to_owned(),
+        known_edition: Some(Edition::FIRST),
         applied_index: Some(LogIndex(120)),
         log_lag: Some(0),
         remark: None,
@@ -49,6 +57,7 @@ pub(crate) fn server(role: Role) -> ServerStatus {
 
 pub(crate) fn feature(name: &str, version: &str, issued: Option<u32>, expires: &str) -> FeatureStatus {
     FeatureStatus {
+        pool: PoolId(1),
         name: name.to_owned(),
         version: version.to_owned(),
         vendor: "demo".to_owned(),
@@ -63,6 +72,8 @@ pub(crate) fn feature(name: &str, version: &str, issued: Option<u32>, expires: &
 pub(crate) fn checkout(handle: u64, user: &str, count: u32) -> CheckoutStatus {
     CheckoutStatus {
         handle: Handle(handle),
+        pool: PoolId(1),
+        vendor: "demo".to_owned(),
         feature: "f1".to_owned(),
         licensed_version: "1.0".to_owned(),
         version: "1".to_owned(),
@@ -71,8 +82,10 @@ pub(crate) fn checkout(handle: u64, user: &str, count: u32) -> CheckoutStatus {
         host: "ws-07.example.com".to_owned(),
         display: "/dev/pts/3".to_owned(),
         pid: 5172,
+        project: String::new(),
+        address: None,
         since: Timestamp(NOW as u64 - 41 * 60_000),
-        session: SessionId(handle - 1),
+        keeper: Keeper::Session(SessionId(handle - 1)),
     }
 }
 

@@ -7,15 +7,15 @@ use tokio::time::Instant;
 use super::{Driver, Link};
 use crate::connection::Connection;
 use crate::event::ClientEvent;
-use crate::protocol::{ServerStatus, Standing};
+use crate::protocol::{ServerStatus, Whereabouts};
 use crate::search_path::ServerAddress;
 use crate::seek::{Known, MAX_CANDIDATES, Manner, Seek};
 
 impl Driver {
     /// What the connected server says about who is master.
-    pub(super) fn standing(&mut self, standing: Standing, reason: &str) {
+    pub(super) fn whereabouts(&mut self, whereabouts: Whereabouts, reason: &str) {
         let Some(link) = &mut self.link else { return };
-        if standing.is_master() {
+        if whereabouts.is_master() {
             if link.listening.take().is_some() {
                 self.seek = None;
                 self.session.resume();
@@ -38,7 +38,7 @@ impl Driver {
             let begin = self.begin_after_rest(trusted);
             self.begin_seek(Manner::AtOnce, begin, None);
         }
-        if let (Some(seek), Some(master)) = (&mut self.seek, &standing.master)
+        if let (Some(seek), Some(master)) = (&mut self.seek, &whereabouts.master)
             && trusted
         {
             seek.hint(master);
@@ -117,7 +117,7 @@ impl Driver {
     }
 
     pub(super) fn learn(&mut self, servers: &[ServerStatus]) {
-        let own = self.link.as_ref().map(|link| link.connection.ready().standing.role);
+        let own = self.link.as_ref().map(|link| link.connection.ready().whereabouts.role);
         for server in servers.iter().filter(|server| Some(server.role) != own) {
             let address = ServerAddress::new(server.host.clone(), server.port);
             self.remember(Known { address, role: Some(server.role) });

@@ -12,7 +12,7 @@ use super::{
 use crate::connection::heartbeat_of;
 use crate::error::RequestError;
 use crate::pages::Progress;
-use crate::protocol::{Reply, Standing, StatusPage};
+use crate::protocol::{Reply, StatusPage, Whereabouts};
 use crate::words;
 
 impl<W: Waiter> Session<W> {
@@ -23,7 +23,7 @@ impl<W: Waiter> Session<W> {
             return;
         };
         match reply {
-            Reply::NotMaster(standing) => self.not_master(now, purpose, standing),
+            Reply::NotMaster(whereabouts) => self.not_master(now, purpose, whereabouts),
             Reply::Unknown(reason) => {
                 debug!(?purpose, reason, "the server does not know whether it was done");
                 if let Purpose::Call(number) = purpose
@@ -42,12 +42,12 @@ impl<W: Waiter> Session<W> {
         }
     }
 
-    fn not_master(&mut self, now: Duration, purpose: Purpose, standing: Standing) {
+    fn not_master(&mut self, now: Duration, purpose: Purpose, whereabouts: Whereabouts) {
         // A server that is master and says it is not has just changed its mind, one way or the other.
-        let at = if standing.is_master() { now + self.retry_pause(purpose) } else { now };
+        let at = if whereabouts.is_master() { now + self.retry_pause(purpose) } else { now };
         self.repeat(purpose, at);
-        if !standing.is_master() {
-            self.events.push_back(SessionEvent::NotMaster(standing));
+        if !whereabouts.is_master() {
+            self.events.push_back(SessionEvent::NotMaster(whereabouts));
         }
     }
 

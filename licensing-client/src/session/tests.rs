@@ -154,9 +154,9 @@ fn a_standby_is_sent_nothing_more_but_listened_to() {
     session.submit(at(0), checkout("a"), caller(2));
     let first = session.next_message(at(0)).unwrap();
     let second = session.next_message(at(0)).unwrap();
-    let standing = Standing { role: Role::Primary, master: None };
-    session.receive(at(1), first.id, Reply::NotMaster(standing.clone()));
-    assert!(matches!(session.poll_event(), Some(SessionEvent::NotMaster(named)) if named == standing));
+    let whereabouts = Whereabouts { role: Role::Primary, master: None };
+    session.receive(at(1), first.id, Reply::NotMaster(whereabouts.clone()));
+    assert!(matches!(session.poll_event(), Some(SessionEvent::NotMaster(named)) if named == whereabouts));
     session.suspend();
     session.submit(at(1), checkout("a"), caller(3));
     assert_eq!(said(&mut session, at(1)), Vec::<String>::new());

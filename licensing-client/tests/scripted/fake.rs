@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use licensing_client::framing::{FrameReader, FrameWriter, read_preamble};
 use licensing_client::protocol::{
-    CheckoutStatus, ClientMessage, Hello, MasterAddress, Reply, Request, ServerMessage, Standing, StatusPage,
-    Welcome, is_administrative,
+    CheckoutStatus, ClientMessage, Hello, MasterAddress, Place, Reply, Request, ServerMessage, StatusPage,
+    Welcome, Whereabouts, is_administrative,
 };
 use licensing_client::{AdminKey, ServerAddress};
 use licensing_core::command::Action;
-use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp};
+use licensing_core::id::{Handle, LogIndex, PoolId, Role, Seats, SessionId, Timestamp};
 use licensing_core::outcome::{Answer, Outcome};
+use licensing_core::{Edition, Keeper};
 
 /// The key administrators prove.
 pub(crate) const ADMIN_KEY: [u8; 32] = [0x11; 32];
@@ -37,9 +38,16 @@ async fn serve(mut stream: tokio::net::TcpStream, port: u16, index: Arc<AtomicU6
     let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter::new(writer));
     let _hello: Hello = reader.next("hello").await.expect("a frame").expect("a hello");
     let master = Some(MasterAddress { role: Role::Primary, host: "127.0.0.1".to_owned(), port });
-    let standing = Standing { role: Role::Primary, master };
+    let whereabouts = Whereabouts { role: Role::Primary, master };
     let challenge = [9; 32];
-    let welcome = Welcome::Ready { version: 1, standing, heartbeat_ms: 3000, grace_ms: 10_000, challenge };
+    let welcome = Welcome::Ready {
+        version: 1,
+        whereabouts,
+        heartbeat_ms: 3000,
+        grace_ms: 10_000,
+        challenge,
+        more: Vec::new(),
+    };
     writer.queue(&welcome).expect("a short frame");
     writer.flush().await.expect("a client");
     let mut admin = false;
@@ -91,11 +99,16 @@ fn refused() -> Reply {
     Reply::Error("only administrators may do that".to_owned())
 }
 
-fn page(after: Option<Handle>) -> StatusPage {
-    let handle = after.map_or(1, |handle| handle.0 + 1);
+fn page(after: Option<Place>) -> StatusPage {
+    let handle = match after {
+        Some(Place::Checkout(handle)) => handle.0 + 1,
+        _ => 1,
+    };
     let text = |text: &str| text.to_owned();
     let checkout = CheckoutStatus {
         handle: Handle(handle),
+        pool: PoolId(1),
+        vendor: text("acme"),
         feature: text("editor"),
         licensed_version: text("2.0"),
         version: text("1.0"),
@@ -104,8 +117,10 @@ fn page(after: Option<Handle>) -> StatusPage {
         host: text("desk"),
         display: text(":0"),
         pid: 1,
+        project: String::new(),
+        address: None,
         since: Timestamp(1),
-        session: SessionId(1),
+        keeper: Keeper::Session(SessionId(1)),
     };
     StatusPage {
         answered_by: Role::Primary,
@@ -114,13 +129,14 @@ fn page(after: Option<Handle>) -> StatusPage {
         preferred: None,
         at: Timestamp(1),
         applied_index: LogIndex(9),
-        license_path: text("license.lic"),
-        vendor: text("acme"),
+        edition: Edition::FIRST,
+        edition_held: false,
+        vendors: Vec::new(),
         servers: Vec::new(),
         features: Vec::new(),
         checkouts: vec![checkout],
         sessions: 1,
-        more_after: (handle < 3).then_some(Handle(handle)),
+        more: (handle < 3).then_some(Place::Checkout(Handle(handle))),
         warnings: Vec::new(),
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use licensing_client::framing::{FrameReader, FrameWriter, read_preamble};
 use licensing_client::protocol::{
-    ClientMessage, Hello, MasterAddress, Reply, Request, ServerMessage, ServerStatus, Standing, StatusPage,
-    Welcome,
+    ClientMessage, Hello, MasterAddress, Reply, Request, ServerMessage, ServerStatus, StatusPage, Welcome,
+    Whereabouts,
 };
 use licensing_client::{Client, ClientConfig, Dial, SearchPath, ServerAddress, Stream, TokenSource};
 use licensing_core::command::{Action, Identity};
@@ -166,9 +166,17 @@ impl Server {
         let (mut reader, writer) = (FrameReader::new(reader), FrameWriter::new(writer));
         let hello = soon(reader.next("hello"), "a hello").await.unwrap().expect("closed before the hello");
         let mut peer = Peer { role: self.role, hello, reader, writer };
-        let standing = standing(self.role, master);
+        let whereabouts = whereabouts(self.role, master);
         let (version, heartbeat_ms, grace_ms, challenge) = (1, HEARTBEAT_MS, 10_000, [9; 32]);
-        peer.write(&Welcome::Ready { version, standing, heartbeat_ms, grace_ms, challenge }).await;
+        peer.write(&Welcome::Ready {
+            version,
+            whereabouts,
+            heartbeat_ms,
+            grace_ms,
+            challenge,
+            more: Vec::new(),
+        })
+        .await;
         peer
     }
 
@@ -178,12 +186,12 @@ impl Server {
     }
 }
 
-pub fn standing(role: Role, master: Option<Role>) -> Standing {
+pub fn whereabouts(role: Role, master: Option<Role>) -> Whereabouts {
     let named = |master: Role| {
         let ServerAddress { host, port } = address(master);
         MasterAddress { role: master, host, port }
     };
-    Standing { role, master: master.map(named) }
+    Whereabouts { role, master: master.map(named) }
 }
 
 /// A client's connection, seen from a server.
@@ -253,7 +261,7 @@ impl Peer {
     }
 
     pub async fn moved(&mut self, master: Option<Role>) {
-        self.write(&ServerMessage::Moved(standing(self.role, master))).await;
+        self.write(&ServerMessage::Moved(whereabouts(self.role, master))).await;
     }
 
     /// The opening of a session, which must be the next message; grants it.
@@ -303,8 +311,20 @@ pub fn server_list() -> StatusPage {
         let ServerAddress { host, port } = address(role);
         let (host_id, version) = (String::new(), String::new());
         let (applied_index, log_lag, remark) = (None, None, None);
-        let (up, master) = (true, role == Role::Primary);
-        ServerStatus { role, host, port, host_id, up, master, version, applied_index, log_lag, remark }
+        let (up, master, known_edition) = (true, role == Role::Primary, None);
+        ServerStatus {
+            role,
+            host,
+            port,
+            host_id,
+            up,
+            master,
+            version,
+            known_edition,
+            applied_index,
+            log_lag,
+            remark,
+        }
     };
     StatusPage {
         answered_by: Role::Primary,
@@ -313,13 +333,14 @@ pub fn server_list() -> StatusPage {
         preferred: None,
         at: Timestamp(1),
         applied_index: LogIndex(1),
-        license_path: String::new(),
-        vendor: String::new(),
+        edition: licensing_core::Edition::FIRST,
+        edition_held: false,
+        vendors: Vec::new(),
         servers: Role::ALL.map(server).into(),
         features: Vec::new(),
         checkouts: Vec::new(),
         sessions: 1,
-        more_after: None,
+        more: None,
         warnings: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use licensing_client::framing::{FrameError, FrameReader, FrameWriter};
-use licensing_client::protocol::{ClientMessage, MAX_UNANSWERED, Reply, Request, ServerMessage, Standing};
+use licensing_client::protocol::{ClientMessage, MAX_UNANSWERED, Reply, Request, ServerMessage, Whereabouts};
 use licensing_raft::watch::Watcher;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
@@ -41,12 +42,14 @@ pub(super) struct Connection<S: Wire> {
     server: Arc<Server>,
     from: Far,
     rights: Rights,
+    /// Where the client is, if that is known.
+    origin: Option<IpAddr>,
     reader: FrameReader<S::Reading>,
     writer: FrameWriter<S::Writing>,
     under_way: FuturesUnordered<UnderWay>,
-    standing: Watcher<Standing>,
+    whereabouts: Watcher<Whereabouts>,
     /// What the client was told last.
-    told: Standing,
+    told: Whereabouts,
     /// Set when the server was asked to stop; acted on when the answer is written.
     stop: Option<Stop>,
 }
@@ -57,18 +60,20 @@ impl<S: Wire> Connection<S> {
         stream: S,
         from: Far,
         rights: Rights,
-        standing: Watcher<Standing>,
-        told: Standing,
+        origin: Option<IpAddr>,
+        whereabouts: Watcher<Whereabouts>,
+        told: Whereabouts,
     ) -> Connection<S> {
         let (read, write) = stream.divide();
         Connection {
             server,
             from,
             rights,
+            origin,
             reader: FrameReader::new(read),
             writer: FrameWriter::new(write),
             under_way: FuturesUnordered::new(),
-            standing,
+            whereabouts,
             told,
             stop: None,
         }
@@ -92,7 +97,7 @@ impl<S: Wire> Connection<S> {
                     }
                 }
                 Some((id, reply)) = self.under_way.next() => self.answer(id, reply),
-                Ok(()) = self.standing.changed() => self.tell_standing(),
+                Ok(()) = self.whereabouts.changed() => self.tell_standing(),
                 _ = closing.wait_for(|closing| *closing) => return,
                 () = sleep_until(idle_at) => return debug!(from = %self.from, "idle for {IDLE_LIMIT:?}, closed"),
             }
@@ -135,7 +140,7 @@ impl<S: Wire> Connection<S> {
     }
 
     fn start(&mut self, id: u64, request: Request) {
-        match requests::begin(&self.server, &mut self.rights, self.from, request) {
+        match requests::begin(&self.server, &mut self.rights, self.from, self.origin, request) {
             Answering::Now(reply) => self.answer(id, reply),
             Answering::Later(reply) => self.under_way.push(UnderWay { id, reply }),
             Answering::Stopping(reply, stop) => {
@@ -156,8 +161,8 @@ impl<S: Wire> Connection<S> {
 
     /// Tells the client when the master is another one than it was told last.
     fn tell_standing(&mut self) {
-        self.standing.borrow_and_update();
-        let now = self.server.standing();
+        self.whereabouts.borrow_and_update();
+        let now = self.server.whereabouts();
         if now != self.told && self.writer.queue(&ServerMessage::Moved(now.clone())).is_ok() {
             self.told = now;
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use licensing_client::framing::{FrameError, decode_frame, encode_frame};
-use licensing_client::protocol::{Hello, PROTOCOL_VERSION, Refusal, Welcome, is_local};
+use licensing_client::protocol::{Hello, PROTOCOL_VERSIONS, Refusal, Welcome, common_version, is_local};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
@@ -18,7 +18,7 @@ use crate::port::wire::Wire;
 use crate::rights::Rights;
 use crate::server::Server;
 
-/// Longest hello, in bytes: a version, the name of a program, a flag.
+/// Longest hello, in bytes: versions, the name of a program, a flag, and room for what later versions want to say.
 const MAX_HELLO: usize = 4096;
 
 /// Serves a connection whose preamble has been read; the hello must come before the deadline.
@@ -36,8 +36,9 @@ pub(crate) async fn serve<S: Wire>(
     };
     drop(place);
     let permit = server.connections.clone().try_acquire_owned();
-    let refusal = match (&hello, &permit) {
-        (None, _) => Some(Refusal::Version { server: PROTOCOL_VERSION }),
+    let version = common_version((hello.from, hello.to), PROTOCOL_VERSIONS);
+    let refusal = match (version, &permit) {
+        (None, _) => Some(Refusal::Version { from: PROTOCOL_VERSIONS.0, to: PROTOCOL_VERSIONS.1 }),
         (Some(_), Err(_)) => {
             let limit = u32::try_from(server.limits.connections).unwrap_or(u32::MAX);
             Some(Refusal::TooManyConnections { limit })
@@ -49,7 +50,7 @@ pub(crate) async fn serve<S: Wire>(
         let _ = timeout_at(deadline, send(&mut stream, &Welcome::Refused(refusal))).await;
         return;
     }
-    let Some(hello) = hello else { return };
+    let Some(version) = version else { return };
     if hello.relay
         && let Some(upstream) = relay::to_master(&server, &hello).await
     {
@@ -64,39 +65,36 @@ pub(crate) async fn serve<S: Wire>(
     // A relayed connection comes from a server, perhaps from this machine: its client has no right from that.
     let local = is_local(from.0) && hello.relayed_by.is_none();
     // Watched from before the welcome is made, so that no change falls between the two.
-    let watching = server.watch_standing();
-    let told = server.standing();
+    let watching = server.watch_whereabouts();
+    let told = server.whereabouts();
     let welcome = Welcome::Ready {
-        version: PROTOCOL_VERSION,
-        standing: told.clone(),
+        version,
+        whereabouts: told.clone(),
         heartbeat_ms: millis(server.node.session_heartbeat()),
         grace_ms: millis(server.node.session_grace()),
         challenge,
+        more: Vec::new(),
     };
     match timeout(WRITE_DEADLINE, send(&mut stream, &welcome)).await {
         Ok(Ok(())) => {}
         _ => return debug!(%from, "did not take the welcome, closed"),
     }
     let rights = Rights::new(local, challenge);
-    Connection::new(server, stream, from, rights, watching, told).run().await;
+    // A relayed connection comes from a server, not from where its client is.
+    let origin = hello.relayed_by.is_none().then(|| from.0.ip().to_canonical());
+    Connection::new(server, stream, from, rights, origin, watching, told).run().await;
     debug!(%from, "client gone");
 }
 
-/// Reads the hello and not a byte more; `None` when it is of another protocol version.
-async fn read_hello<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Hello>, FrameError> {
+/// Reads the hello and not a byte more. Its form is the same in every version of the protocol.
+async fn read_hello<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Hello, FrameError> {
     let length = stream.read_u32().await? as usize;
     if length > MAX_HELLO {
         return Err(FrameError::TooLong { limit: MAX_HELLO });
     }
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload).await?;
-    match decode_frame::<Hello>(&payload, "hello") {
-        Ok(hello) if hello.version == PROTOCOL_VERSION => Ok(Some(hello)),
-        Ok(_) => Ok(None),
-        // The version stands first; a hello of another version may have other fields behind it.
-        Err(_) if payload.first().is_some_and(|version| u16::from(*version) != PROTOCOL_VERSION) => Ok(None),
-        Err(problem) => Err(problem),
-    }
+    decode_frame(&payload, "hello")
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, welcome: &Welcome) -> io::Result<()> {

@@ -18,18 +18,20 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(1);
 /// A connection to the master with the client's hello on it; `None` when this server is the master, knows none, or
 /// cannot reach it, and the client is better served here with the truth.
 pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStream> {
-    let standing = server.standing();
-    if standing.is_master() {
+    let whereabouts = server.whereabouts();
+    if whereabouts.is_master() {
         return None;
     }
-    let master = standing.master?;
+    let master = whereabouts.master?;
     let relayed = Hello {
-        version: hello.version,
+        from: hello.from,
+        to: hello.to,
         software: format!("{}; relayed by the {}", hello.software, server.role),
         // The master answers itself or not at all: two servers that each take the other for the master must not
         // send a connection to and fro.
         relay: false,
         relayed_by: Some(server.role),
+        more: hello.more.clone(),
     };
     let dialing = async {
         let mut stream = TcpStream::connect((master.host.as_str(), master.port)).await?;
@@ -56,11 +58,11 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStrea
 /// connects again and is led to the new master.
 pub(crate) async fn pipe<S: Wire>(server: &Server, mut client: S, mut master: TcpStream) {
     let mut closing = server.watch_closing();
-    let mut standing = server.watch_standing();
-    let begun_with = standing.borrow_and_update().master.clone();
+    let mut whereabouts = server.watch_whereabouts();
+    let begun_with = whereabouts.borrow_and_update().master.clone();
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut master) => {}
         _ = closing.wait_for(|closing| *closing) => {}
-        _ = standing.wait_for(|standing| standing.master != begun_with) => {}
+        _ = whereabouts.wait_for(|whereabouts| whereabouts.master != begun_with) => {}
     }
 }

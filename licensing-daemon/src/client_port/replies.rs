@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use licensing_client::protocol::{Reply, Standing};
+use licensing_client::protocol::{Reply, Whereabouts};
 use licensing_core::id::SessionId;
 use licensing_raft::ProposeError;
 
@@ -20,7 +20,7 @@ pub(super) fn alive(server: &Server, session: SessionId) -> Reply {
 /// What a client is told when the node gave no answer.
 pub(crate) fn propose_error(server: &Server, problem: ProposeError) -> Reply {
     match problem {
-        ProposeError::NotMaster { master } => Reply::NotMaster(Standing {
+        ProposeError::NotMaster { master } => Reply::NotMaster(Whereabouts {
             role: server.role,
             // A server that has just refused does not send the client to itself.
             master: master.filter(|master| *master != server.role).map(|role| server.master_address(role)),
@@ -28,7 +28,9 @@ pub(crate) fn propose_error(server: &Server, problem: ProposeError) -> Reply {
         ProposeError::Busy { retry_after_ms } => Reply::Busy { retry_after_ms },
         ProposeError::TooLarge { .. } => Reply::Error(problem.to_string()),
         ProposeError::Unknown(why) => Reply::Unknown(why),
-        ProposeError::Stopped(_) => Reply::NotMaster(Standing { role: server.role, master: None }),
+        ProposeError::Stopped(_) => Reply::NotMaster(Whereabouts { role: server.role, master: None }),
+        // What a later node may say leaves open whether it was done.
+        other => Reply::Unknown(other.to_string()),
     }
 }
 

@@ -2,15 +2,18 @@
 //! requests apart.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use licensing_client::protocol::{Recollection, Reply, Request, StatusFilter, is_administrative};
+use licensing_client::protocol::{
+    Place, Recollection, Reply, Request, StatusFilter, Upgrade, is_administrative,
+};
 use licensing_core::command::{Action, Call, Command};
-use licensing_core::id::{Handle, RequestId, SessionId, Token};
-use licensing_core::outcome::{Denial, Outcome};
+use licensing_core::id::{RequestId, SessionId, Token};
+use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_core::view::Recalled;
-use licensing_raft::ProposeError;
+use licensing_raft::{ProposeError, UpgradeError};
 use tracing::warn;
 
 use super::replies::{alive, propose_error};
@@ -31,8 +34,14 @@ pub(super) enum Answering {
     Stopping(Reply, Stop),
 }
 
-/// Begins to answer a request.
-pub(super) fn begin(server: &Arc<Server>, rights: &mut Rights, from: Far, request: Request) -> Answering {
+/// Begins to answer a request. `origin`: where its client is, if that is known.
+pub(super) fn begin(
+    server: &Arc<Server>,
+    rights: &mut Rights,
+    from: Far,
+    origin: Option<IpAddr>,
+    request: Request,
+) -> Answering {
     match request {
         // Nearly all of them.
         Request::Call { session, token, request, acknowledged, action } => {
@@ -48,7 +57,7 @@ pub(super) fn begin(server: &Arc<Server>, rights: &mut Rights, from: Far, reques
         }
         Request::Heartbeat { session, token } => later(heartbeat(server.clone(), session, token)),
         Request::OpenSession { token, identity } => {
-            later(decide(server.clone(), Command::OpenSession { token, identity, address: None }))
+            later(decide(server.clone(), Command::OpenSession { token, identity, address: origin }))
         }
         Request::CloseSession { session, token } => {
             later(decide(server.clone(), Command::CloseSession { session, token }))
@@ -58,6 +67,10 @@ pub(super) fn begin(server: &Arc<Server>, rights: &mut Rights, from: Far, reques
         Request::Authenticate { proof } => Answering::Now(rights.authenticate(server, &proof, from)),
         Request::Reread => match rights.check(server, "reread", from) {
             Ok(()) => later(reread(server.clone())),
+            Err(refusal) => Answering::Now(refusal),
+        },
+        Request::Upgrade(act) => match rights.check(server, "upgrade", from) {
+            Ok(()) => later(upgrade(server.clone(), act)),
             Err(refusal) => Answering::Now(refusal),
         },
         Request::Shutdown { hand_over } => match rights.check(server, "shutdown", from) {
@@ -91,7 +104,7 @@ async fn decide(server: Arc<Server>, command: Command) -> Reply {
 async fn propose(server: &Server, command: Command) -> Reply {
     // Before its very first `Install` a triad serves nobody: "no license" would be an answer, and a wrong one.
     if !server.is_licensed() {
-        return Reply::NotMaster(server.standing());
+        return Reply::NotMaster(server.whereabouts());
     }
     match server.node.propose(command).await {
         Ok(answer) => Reply::Answer(answer),
@@ -147,7 +160,34 @@ async fn recall(server: Arc<Server>, session: SessionId, token: Token, request: 
     }
 }
 
-async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Handle>) -> Reply {
+/// Decides about a newer edition of the rules.
+async fn upgrade(server: Arc<Server>, act: Upgrade) -> Reply {
+    let hold = |on| Command::HoldEdition { on };
+    let answered = match act {
+        Upgrade::Finish => match server.node.finish_upgrade().await {
+            Ok(answer) => Ok(answer),
+            Err(UpgradeError::Propose(problem)) => Err(problem),
+            Err(missing) => return Reply::Error(missing.to_string()),
+        },
+        Upgrade::Hold => server.node.propose(hold(true)).await,
+        Upgrade::Release => server.node.propose(hold(false)).await,
+    };
+    match answered {
+        Ok(Answer { outcome: Outcome::EditionRaised { edition }, .. }) => {
+            Reply::Done(format!("edition {edition} of the rules applies"))
+        }
+        Ok(Answer { outcome: Outcome::EditionHeld { on: true }, .. }) => Reply::Done(
+            "no newer edition of the rules applies until `licensectl upgrade --finish`".to_owned(),
+        ),
+        Ok(Answer { outcome: Outcome::EditionHeld { on: false }, .. }) => Reply::Done(
+            "a newer edition of the rules applies once all servers have known it for a while".to_owned(),
+        ),
+        Ok(answer) => Reply::Answer(answer),
+        Err(problem) => propose_error(&server, problem),
+    }
+}
+
+async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Place>) -> Reply {
     let threads = server.other_threads.clone();
     // A page can be large.
     let page = async move { status::page(&server, &filter, after) };

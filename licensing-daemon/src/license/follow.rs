@@ -27,10 +27,12 @@ pub(crate) async fn follow_installs(server: Arc<Server>) {
 }
 
 fn look_again(server: &Server) {
-    // A file that cannot be read now leaves the old one in place: it differs, and the status says so.
-    if let Ok(file) = LicenseFile::read(&server.license().path)
-        && file.license.triad_identity() == server.identity
-    {
-        server.set_license(file);
+    for known in server.licenses() {
+        // A file that cannot be read now leaves the old one in place: it differs, and the status says so.
+        if let Ok(file) = LicenseFile::read(&known.path)
+            && file.license.triad_identity() == server.identity
+        {
+            server.set_license(file);
+        }
     }
 }

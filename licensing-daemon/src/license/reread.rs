@@ -1,7 +1,7 @@
-//! The administrators' request that needs files: reading the license again (`lmreread`).
+//! The administrators' request that needs files: reading the licenses again (`lmreread`).
 //!
-//! The property kept: of all this, only the proposal itself is done on the node's thread. Reading, comparing and letting go
-//! of a license of many lines takes long enough to cost a master its lease.
+//! The property kept: of all this, only the proposals themselves are done on the node's thread. Reading, comparing and
+//! letting go of a license of many lines takes long enough to cost a master its lease.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,40 +18,56 @@ use super::difference::changes;
 use crate::client_port::replies::propose_error;
 use crate::server::Server;
 
-/// Reads the license file again and serves what it says.
+/// Reads the license files again and serves what they say. All of them are read before anything is changed; what several
+/// vendors' files changed is told together.
 pub(crate) async fn reread(server: Arc<Server>) -> Reply {
-    let standing = server.standing();
-    if !standing.is_master() {
-        return Reply::NotMaster(standing);
+    let whereabouts = server.whereabouts();
+    if !whereabouts.is_master() {
+        return Reply::NotMaster(whereabouts);
     }
-    // As it was before: whoever follows installs may have read the new file before this has its answer.
-    let had = server.license();
-    let (path, reader) = (had.path.clone(), server.clone());
-    let file = match apart(move || read(&reader, &path)).await {
-        Ok(file) => file,
-        Err(refusal) => return refusal,
-    };
-    let before = match server.node.read().await {
-        Ok(state) => state,
-        Err(problem) => return propose_error(&server, problem),
-    };
-    let comparer = server.clone();
-    let (file, before, license) = match apart(move || compare(&comparer, file, before)).await {
-        Ok(news) => news,
-        Err(reply) => return reply,
-    };
-    info!("Rereading license file {}", file.path.display());
-    let answer = match server.node.install(license).await {
-        Ok(answer) => answer,
-        Err(problem) => return propose_error(&server, problem),
-    };
+    match reread_all(&server).await {
+        Ok(words) => Reply::Done(words),
+        Err(reply) => reply,
+    }
+}
+
+async fn reread_all(server: &Arc<Server>) -> Result<String, Reply> {
+    // As they were before: whoever follows installs may have read the new files before this has its answers.
+    let had = server.licenses();
+    let mut files = Vec::with_capacity(had.len());
+    for known in had {
+        let reader = server.clone();
+        files.push(apart(move || Ok((read(&reader, &known.path)?, known))).await?);
+    }
+    let several = files.len() > 1;
+    let mut told = Vec::new();
+    for (file, had) in files {
+        let name = if several { format!("{}: ", file.path.display()) } else { String::new() };
+        let words = reread_one(server, file, &had).await?;
+        told.extend(words.into_iter().map(|word| format!("{name}{word}")));
+    }
+    Ok(told.join("\n"))
+}
+
+/// Serves what the file says; what has changed for whom, one sentence each.
+async fn reread_one(
+    server: &Arc<Server>,
+    file: LicenseFile,
+    had: &Arc<LicenseFile>,
+) -> Result<Vec<String>, Reply> {
+    let before = server.node.read().await.map_err(|problem| propose_error(server, problem))?;
+    let (comparer, path) = (server.clone(), file.path.display().to_string());
+    let news = apart(move || Ok(compare(&comparer, file, before))).await?;
+    let Some((file, before, license)) = news else { return Ok(vec!["nothing changed".to_owned()]) };
+    info!("Rereading license file {path}");
+    let answer = server.node.install(license).await.map_err(|problem| propose_error(server, problem))?;
     match answer.outcome {
         Outcome::Installed { .. } => {
-            let told = apart(move || Ok(tell(&server, &had, file, &before))).await;
-            told.map_or_else(|refusal| refusal, |words| Reply::Done(words.join("\n")))
+            let (server, had) = (server.clone(), had.clone());
+            apart(move || Ok(tell(&server, &had, file, &before))).await
         }
-        Outcome::Denied(denial) => Reply::Error(denial.to_string()),
-        other => Reply::Error(format!("unexpected answer to Install: {other:?}")),
+        Outcome::Denied(denial) => Err(Reply::Error(format!("{path}: {denial}"))),
+        other => Err(Reply::Error(format!("unexpected answer to Install: {other:?}"))),
     }
 }
 
@@ -63,7 +79,7 @@ async fn apart<T: Send + 'static>(
     spawn_blocking(work).await.map_err(cut_short)?
 }
 
-/// The file, if this triad may serve it.
+/// The file, if these servers may serve it.
 fn read(server: &Server, path: &Path) -> Result<LicenseFile, Reply> {
     let file = LicenseFile::read(path).map_err(|problem| Reply::Error(problem.to_string()))?;
     let found = file.license.triad_identity();
@@ -71,28 +87,23 @@ fn read(server: &Server, path: &Path) -> Result<LicenseFile, Reply> {
         return Ok(file);
     }
     Err(Reply::Error(format!(
-        "{} is for another triad ({found}), this is {}: the host ids of the SERVER lines cannot be changed \
-         while the servers run",
+        "{} is for other servers ({found}), these are {}: the host ids of the SERVER lines cannot be changed while the \
+         servers run",
         file.path.display(),
         server.identity
     )))
 }
 
 /// What to propose, unless it is installed already.
-fn compare(
-    server: &Server,
-    file: LicenseFile,
-    before: State,
-) -> Result<(LicenseFile, State, Compiled), Reply> {
+fn compare(server: &Server, file: LicenseFile, before: State) -> Option<(LicenseFile, State, Compiled)> {
     let license = file.compiled();
     if before.license(file.vendor()).is_some_and(|installed| *installed.compiled == license) {
         server.set_license(file);
-        return Err(Reply::Done("nothing changed".to_owned()));
+        return None;
     }
-    Ok((file, before, license))
+    Some((file, before, license))
 }
 
-/// What has changed for whom, one sentence each.
 fn tell(server: &Server, had: &LicenseFile, file: LicenseFile, before: &State) -> Vec<String> {
     let mut words = changes(before, &server.node.state());
     if addresses(&file) != addresses(had) {

@@ -72,7 +72,7 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
         }
         Ok(Ok(Opening::Line(line))) => {
             let quorum = server.node.mastership_now().quorum;
-            let answer = status_line::answer(&line, &server.standing(), quorum, &server.version);
+            let answer = status_line::answer(&line, &server.whereabouts(), quorum, &server.version);
             let answered = async {
                 stream.write_all(answer.as_bytes()).await?;
                 stream.shutdown().await

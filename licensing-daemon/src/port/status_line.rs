@@ -4,19 +4,19 @@
 //! else.
 
 use licensing_client::ServerAddress;
-use licensing_client::protocol::Standing;
+use licensing_client::protocol::Whereabouts;
 use licensing_client::text::host_and_port;
 
 /// The answer to anything that is not `STATUS`.
 const UNKNOWN: &str = "ERROR unknown request, try STATUS\r\n";
 
 /// The answer to a line of text; its line end may be there or not.
-pub(super) fn answer(line: &str, standing: &Standing, quorum: bool, version: &str) -> String {
+pub(super) fn answer(line: &str, whereabouts: &Whereabouts, quorum: bool, version: &str) -> String {
     if !line.trim_end().eq_ignore_ascii_case("STATUS") {
         return UNKNOWN.to_owned();
     }
-    let role = standing.role;
-    match &standing.master {
+    let role = whereabouts.role;
+    match &whereabouts.master {
         Some(master) if master.role == role => {
             format!("license server UP (MASTER) v{version} role={role}\r\n")
         }
@@ -37,25 +37,25 @@ mod tests {
 
     #[test]
     fn only_the_serving_master_is_up() {
-        let standing = |role, master: Option<Role>| Standing {
+        let whereabouts = |role, master: Option<Role>| Whereabouts {
             role,
             master: master.map(|role| MasterAddress { role, host: "pat".to_owned(), port: 27001 }),
         };
         let primary = Some(Role::Primary);
-        for (line, standing, quorum, says) in [
-            ("STATUS\r\n", standing(Role::Primary, primary), true, "UP (MASTER) vV role=primary"),
+        for (line, whereabouts, quorum, says) in [
+            ("STATUS\r\n", whereabouts(Role::Primary, primary), true, "UP (MASTER) vV role=primary"),
             (
                 "status\n",
-                standing(Role::Secondary, primary),
+                whereabouts(Role::Secondary, primary),
                 true,
                 "DOWN (STANDBY) vV role=secondary master=pat:27001",
             ),
-            ("STATUS", standing(Role::Primary, None), true, "DOWN (STANDBY) vV role=primary master=none"),
-            ("STATUS", standing(Role::Tertiary, None), false, "DOWN (NO QUORUM) vV role=tertiary"),
+            ("STATUS", whereabouts(Role::Primary, None), true, "DOWN (STANDBY) vV role=primary master=none"),
+            ("STATUS", whereabouts(Role::Tertiary, None), false, "DOWN (NO QUORUM) vV role=tertiary"),
         ] {
             let says = format!("license server {}\r\n", says.replace("vV", "v1.2"));
-            assert_eq!(answer(line, &standing, quorum, "1.2"), says);
+            assert_eq!(answer(line, &whereabouts, quorum, "1.2"), says);
         }
-        assert_eq!(answer("GET / HTTP/1.1\r\n", &standing(Role::Primary, primary), true, "1.2"), UNKNOWN);
+        assert_eq!(answer("GET / HTTP/1.1\r\n", &whereabouts(Role::Primary, primary), true, "1.2"), UNKNOWN);
     }
 }

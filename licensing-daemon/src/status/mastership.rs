@@ -1,5 +1,5 @@
-//! Follows the node's mastership: tells connections and the log who is master, and has the license file installed when
-//! a new triad has none.
+//! Follows the node's mastership: tells connections and the log who is master, and has the license files installed
+//! that are not served yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use licensing_core::id::Role;
 use licensing_raft::Mastership;
 use tokio::time::{Instant, sleep_until};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::license::install;
 use crate::server::Server;
@@ -19,16 +19,25 @@ const LOST_AFTER: Duration = Duration::from_secs(1);
 pub(crate) async fn follow_mastership(server: Arc<Server>) {
     let mut mastership = server.node.mastership();
     let mut log = Log::new(*mastership.borrow());
+    let (mut installed, mut refused) = (false, None::<String>);
     loop {
         let now = *mastership.borrow_and_update();
-        server.publish(server.standing_of(&now));
+        server.publish(server.whereabouts_of(&now));
         log.master(&server, &now);
         log.quorum(now.quorum);
-        let needs_license = now.serving && !server.is_licensed();
+        let needs_license = now.serving && !installed && refused.is_none();
         tokio::select! {
             biased;
             changed = mastership.changed() => if changed.is_err() { return },
-            () = install(&server), if needs_license => {}
+            done = install(&server), if needs_license => match done {
+                Ok(()) => installed = true,
+                // A first license that is refused can never work; beside others, those go on.
+                Err(why) if !server.is_licensed() => return server.fail(why),
+                Err(why) => {
+                    error!("{why}: this license is not served until the file is corrected and read again");
+                    refused = Some(why);
+                }
+            },
             () = sleep_until(log.lost_at()), if log.waits() => log.say_lost(),
         }
     }
@@ -63,7 +72,7 @@ impl Log {
         self.master = known;
         match now.master {
             Some(role) => {
-                let host = &server.addresses[role.place()].host;
+                let host = server.master_address(role).host;
                 let whose = if now.serving { "this server, the " } else { "the " };
                 info!("CONNECTED, master is {host} ({whose}{role})");
             }

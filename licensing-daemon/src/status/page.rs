@@ -1,9 +1,10 @@
 //! The state of the triad as one server knows it, cut into pages that fit a frame.
 
 use licensing_client::protocol::{
-    CheckoutStatus, FeatureStatus, MAX_FRAME_BYTES, ServerStatus, StatusFilter, StatusPage,
+    CheckoutStatus, FeatureStatus, MAX_FRAME_BYTES, Place, ServerStatus, StatusFilter, StatusPage,
+    VendorStatus,
 };
-use licensing_client::text::counted;
+use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, Role};
 use licensing_core::state::State;
 use licensing_core::view::CheckoutView;
@@ -12,7 +13,7 @@ use licensing_raft::ServerHealth;
 use crate::license::fingerprint;
 use crate::server::Server;
 
-/// Most checkouts on one page: a page takes a millisecond or two to make, and other clients wait that long.
+/// Most pools and most checkouts on one page: a page takes a millisecond or two to make, and other clients wait that long.
 const MAX_ROWS: usize = 2000;
 
 /// Bytes of texts on one page, for pools and for checkouts each: both together, with their numbers, stay below a
@@ -22,12 +23,11 @@ const MAX_TEXT: usize = MAX_FRAME_BYTES / 4;
 /// Bytes of numbers and lengths in one row, at most.
 const ROW_OVERHEAD: usize = 64;
 
-/// The page after this checkout, or the first one.
-pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Handle>) -> StatusPage {
+/// The page that begins there, or the first one.
+pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Place>) -> StatusPage {
     let state = server.node.state();
     let mastership = server.node.mastership_now();
-    let master = server.standing_of(&mastership).master.map(|master| master.role);
-    let file = server.license();
+    let master = server.whereabouts_of(&mastership).master.map(|master| master.role);
     let mut page = StatusPage {
         answered_by: server.role,
         master,
@@ -35,46 +35,91 @@ pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Handle>
         preferred: state.preferred_master(),
         at: state.clock(),
         applied_index: state.last_index(),
-        license_path: file.path.display().to_string(),
-        vendor: file.vendor().to_owned(),
+        edition: state.edition(),
+        edition_held: state.edition_held(),
+        vendors: Vec::new(),
         servers: Vec::new(),
         features: Vec::new(),
         checkouts: Vec::new(),
         sessions: state.session_count() as u64,
-        more_after: None,
+        more: None,
         warnings: Vec::new(),
     };
     if after.is_none() {
-        let health = server.node.servers();
-        page.servers =
-            health.into_iter().map(|health| server_status(server, &state, master, health)).collect();
+        add_servers(&mut page, server, &state);
+        page.vendors = vendors(server, &state);
         page.warnings = warnings(server, &state);
-        if let Some(left_out) = add_features(&mut page, &state, filter) {
-            page.warnings.push(left_out);
-        }
     }
-    if !filter.without_checkouts {
-        add_checkouts(&mut page, &state, filter, after.unwrap_or_default());
+    let after_checkout = match after {
+        None => add_features(&mut page, &state, filter, 0).then_some(Handle(0)),
+        Some(Place::Pools(count)) => add_features(&mut page, &state, filter, count).then_some(Handle(0)),
+        Some(Place::Checkout(handle)) => Some(handle),
+    };
+    if let Some(handle) = after_checkout
+        && !filter.without_checkouts
+    {
+        add_checkouts(&mut page, &state, filter, handle);
     }
     page
 }
 
-fn server_status(server: &Server, state: &State, master: Option<Role>, health: ServerHealth) -> ServerStatus {
+fn add_servers(page: &mut StatusPage, server: &Server, state: &State) {
+    let known = server.node.upgrade().known;
+    for health in server.node.servers() {
+        let known = known.iter().find(|(role, _)| *role == health.role).and_then(|(_, known)| *known);
+        page.servers.push(server_status(server, state, page.master, health, known));
+    }
+}
+
+/// What is served, and what this server has a file for.
+fn vendors(server: &Server, state: &State) -> Vec<VendorStatus> {
+    let files = server.licenses();
+    let path = |vendor: &str| {
+        let file = files.iter().find(|file| file.vendor() == vendor);
+        file.map(|file| file.path.display().to_string()).unwrap_or_default()
+    };
+    let mut vendors: Vec<VendorStatus> = state
+        .licenses()
+        .map(|(name, installed)| VendorStatus {
+            name: name.to_owned(),
+            license_path: path(name),
+            installed_at: Some(installed.installed_at),
+        })
+        .collect();
+    let waiting = files.iter().filter(|file| state.license(file.vendor()).is_none());
+    vendors.extend(waiting.map(|file| VendorStatus {
+        name: file.vendor().to_owned(),
+        license_path: file.path.display().to_string(),
+        installed_at: None,
+    }));
+    vendors
+}
+
+fn server_status(
+    server: &Server,
+    state: &State,
+    master: Option<Role>,
+    health: ServerHealth,
+    known_edition: Option<Edition>,
+) -> ServerStatus {
     let role = health.role;
-    let address = &server.addresses[role.place()];
-    let host_id = server.license().license.servers.get(role.place()).map(|line| line.host_id.to_string());
+    let address = server.master_address(role);
+    let files = server.licenses();
+    let line = files.first().and_then(|file| file.license.servers.get(role.place()));
+    let host_id = line.map(|line| line.host_id.to_string());
     let remark = match (health.remark, state.in_maintenance(role)) {
         (None, true) => Some("in maintenance, is not made master".to_owned()),
         (remark, _) => remark,
     };
     ServerStatus {
         role,
-        host: address.host.clone(),
+        host: address.host,
         port: address.port,
         host_id: host_id.unwrap_or_default(),
         up: health.up,
         master: master == Some(role),
         version: health.version,
+        known_edition,
         applied_index: health.applied_index,
         log_lag: health.log_lag,
         remark,
@@ -83,33 +128,36 @@ fn server_status(server: &Server, state: &State, master: Option<Role>, health: S
 
 fn warnings(server: &Server, state: &State) -> Vec<String> {
     let mut warnings = server.node.warnings();
-    let file = server.license();
-    if let Some(installed) = state.license(file.vendor())
-        && installed.text() != file.text
-        && fingerprint(installed.license()) != fingerprint(&file.license)
-    {
-        warnings.push(format!(
-            "the license file of the {} ({}) differs from the license that is served: put the right file there and \
-             let the master read it again with `licensectl reread`",
-            server.role,
-            file.path.display()
-        ));
+    for file in server.licenses() {
+        if let Some(installed) = state.license(file.vendor())
+            && installed.text() != file.text
+            && fingerprint(installed.license()) != fingerprint(&file.license)
+        {
+            warnings.push(format!(
+                "the license file of the {} ({}) differs from the license that is served: put the right file there \
+                 and let the master read it again with `licensectl reread`",
+                server.role,
+                file.path.display()
+            ));
+        }
     }
     warnings
 }
 
-/// Adds the pools; says so when not all fit.
-fn add_features(page: &mut StatusPage, state: &State, filter: &StatusFilter) -> Option<String> {
+/// Adds the pools behind so many; `false` when not all fit, and then `more` says so.
+fn add_features(page: &mut StatusPage, state: &State, filter: &StatusFilter, behind: u32) -> bool {
     let mut bytes = 0;
-    let mut left_out: u64 = 0;
-    for pool in state.pools().filter(|pool| is_wanted(filter, pool.feature)) {
+    let wanted =
+        (0..).zip(state.pools()).skip(behind as usize).filter(|(_, pool)| is_wanted(filter, pool.feature));
+    for (place, pool) in wanted {
         let host_id = pool.host_id.as_deref().map_or(0, str::len);
         bytes += ROW_OVERHEAD + pool.feature.len() + pool.version.len() + pool.vendor.len() + host_id;
-        if bytes > MAX_TEXT {
-            left_out += 1;
-            continue;
+        if page.features.len() == MAX_ROWS || bytes > MAX_TEXT {
+            page.more = Some(Place::Pools(place));
+            return false;
         }
         page.features.push(FeatureStatus {
+            pool: pool.id,
             name: pool.feature.to_owned(),
             version: pool.version.to_owned(),
             vendor: pool.vendor.to_owned(),
@@ -119,9 +167,7 @@ fn add_features(page: &mut StatusPage, state: &State, filter: &StatusFilter) -> 
             host_id: pool.host_id,
         });
     }
-    (left_out > 0).then(|| {
-        format!("{} not shown, the list is too long: ask for one feature", counted(left_out, "pool"))
-    })
+    true
 }
 
 fn add_checkouts(page: &mut StatusPage, state: &State, filter: &StatusFilter, after: Handle) {
@@ -130,12 +176,14 @@ fn add_checkouts(page: &mut StatusPage, state: &State, filter: &StatusFilter, af
     for checkout in state.checkouts_after(after).filter(|checkout| is_wanted(filter, checkout.feature)) {
         bytes += text_bytes(&checkout);
         if page.checkouts.len() == MAX_ROWS || bytes > MAX_TEXT {
-            page.more_after = Some(last);
+            page.more = Some(Place::Checkout(last));
             return;
         }
         last = checkout.handle;
         page.checkouts.push(CheckoutStatus {
             handle: checkout.handle,
+            pool: checkout.pool,
+            vendor: checkout.vendor.to_owned(),
             feature: checkout.feature.to_owned(),
             licensed_version: checkout.licensed_version.to_owned(),
             version: checkout.version.to_owned(),
@@ -144,8 +192,10 @@ fn add_checkouts(page: &mut StatusPage, state: &State, filter: &StatusFilter, af
             host: checkout.holder.identity.host.clone(),
             display: checkout.holder.identity.display.clone(),
             pid: checkout.holder.identity.pid,
+            project: checkout.holder.identity.project.clone(),
+            address: checkout.holder.address,
             since: checkout.since,
-            session: checkout.keeper.session().unwrap_or_default(),
+            keeper: checkout.keeper,
         });
     }
 }
@@ -156,6 +206,10 @@ fn is_wanted(filter: &StatusFilter, feature: &str) -> bool {
 
 fn text_bytes(checkout: &CheckoutView<'_>) -> usize {
     let identity = &checkout.holder.identity;
-    let names = identity.user.len() + identity.host.len() + identity.display.len();
+    let names = checkout.vendor.len()
+        + identity.user.len()
+        + identity.host.len()
+        + identity.display.len()
+        + identity.project.len();
     ROW_OVERHEAD + checkout.feature.len() + checkout.licensed_version.len() + checkout.version.len() + names
 }

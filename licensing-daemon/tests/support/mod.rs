@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use licensing_client::framing::{FrameReader, FrameWriter, write_preamble};
-use licensing_client::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, Standing, Welcome};
+use licensing_client::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, Welcome, Whereabouts};
 use licensing_core::id::Role;
 use licensing_daemon::{Daemon, DaemonConfig, LicenseFile, RunError};
 use tempfile::TempDir;
@@ -187,9 +187,9 @@ impl Raw {
         Raw { welcome, reader, writer, next_id: 1 }
     }
 
-    pub(crate) fn standing(&self) -> &Standing {
+    pub(crate) fn whereabouts(&self) -> &Whereabouts {
         match &self.welcome {
-            Welcome::Ready { standing, .. } => standing,
+            Welcome::Ready { whereabouts, .. } => whereabouts,
             Welcome::Refused(refusal) => panic!("refused: {refusal}"),
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What two servers of one triad must agree on before they trust each other's votes: the host ids in the order of the
 /// SERVER lines, normalised. Host names and ports are the administrator's to edit and are no part of it (FlexNet License
 /// Administration Guide, License File Format Overview); neither is the vendor, for a triad serves several.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TriadIdentity {
     /// Host ids of the SERVER lines, in order, as [`HostId::normalised`](crate::HostId::normalised) gives them: one for a
     /// single server, three for a triad.

@@ -26,10 +26,10 @@ const OTHER_FILES: usize = 256;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// License file with three SERVER lines
-    #[arg(long, value_name = "FILE")]
-    license: PathBuf,
-    /// Which of the three this is; may be left out when exactly one SERVER line names this host
+    /// License file with three SERVER lines, or with one for a single server; once for each vendor
+    #[arg(long, value_name = "FILE", required = true)]
+    license: Vec<PathBuf>,
+    /// Which of the three this is; may be left out for a single server, and when exactly one SERVER line names this host
     #[arg(long, value_name = "primary|secondary|tertiary")]
     role: Option<Role>,
     /// Directory for this server's data; made when missing
@@ -82,7 +82,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     // Given up last: what is logged on the way out is written then.
     let log = Log::to_stderr(args.log_format);
     let options = ServeOptions {
-        license: args.license,
+        licenses: args.license,
         role: args.role,
         data_dir: args.data,
         profile: match args.profile {
@@ -109,6 +109,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     node_runtime()?.block_on(async move {
         let shutdown = shutdown_signal()?;
         let listener = bind(&addresses)?;
+        config::took_port(&mut config, listener.local_addr().map_err(Failure::no)?.port());
         // A parent that has gone away does not matter: the log says the same.
         let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
         run(config, listener, other_threads, ready, shutdown).await.map_err(Failure::no)?;
@@ -165,23 +166,33 @@ fn fit_to_files(limits: Limits) -> Limits {
     limits
 }
 
+/// Listens on the first address that can be had. One whose port is in use is passed over only for another port.
 fn bind(addresses: &[SocketAddr]) -> Result<TcpListener, Failure> {
+    let mut taken: Option<SocketAddr> = None;
     let mut last = None;
     for address in addresses {
+        if taken.is_some_and(|taken| taken.port() == address.port()) {
+            continue;
+        }
         match listen(*address) {
             Ok(listener) => return Ok(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(Failure::no(format!(
-                    "cannot listen on {address}: the port is in use by another program"
-                ))
-                .hint("another server runs here already, or --listen takes another address"));
-            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken = Some(*address),
             Err(error) => last = Some((address, error)),
         }
     }
-    Err(match last {
-        Some((address, error)) => Failure::no(format!("cannot listen on {address}: {error}")),
-        None => Failure::no("no address to listen on"),
+    Err(match (taken, last, addresses) {
+        (Some(_), _, [first, .., last]) if first.port() != last.port() => Failure::no(format!(
+            "cannot listen: the ports {} to {} are all in use",
+            first.port(),
+            last.port()
+        ))
+        .hint("name a free port on the SERVER line, or with --listen"),
+        (Some(taken), ..) => {
+            Failure::no(format!("cannot listen on {taken}: the port is in use by another program"))
+                .hint("another server runs here already, or --listen takes another address")
+        }
+        (None, Some((address, error)), _) => Failure::no(format!("cannot listen on {address}: {error}")),
+        (None, None, _) => Failure::no("no address to listen on"),
     })
 }
 

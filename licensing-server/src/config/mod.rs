@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use licensing_admin::key_file::{self, KeyFileError};
+use licensing_client::search_path::DEFAULT_PORTS;
 use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_daemon::{DaemonConfig, LicenseFile, LicenseFileError};
@@ -19,9 +20,9 @@ use licensing_raft::{ConfigError, PeerKey, ServerAddress, Timings};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ServeOptions {
-    /// The license file.
-    pub license: PathBuf,
-    /// Which of the three servers this is; `None` finds out by the host's name.
+    /// The license files, one for each vendor.
+    pub licenses: Vec<PathBuf>,
+    /// Which of the three servers this is; `None` finds out by the host's name. A single server has no role.
     pub role: Option<Role>,
     /// Directory for this server's data.
     pub data_dir: PathBuf,
@@ -68,6 +69,19 @@ pub enum ConfigProblem {
         /// What cannot work.
         problem: ConfigError,
     },
+    /// Two files cannot be served together.
+    #[error("{} and {} cannot be served together: {problem}", first.display(), second.display())]
+    Together {
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// What they disagree on.
+        problem: String,
+    },
+    /// There is no license file.
+    #[error("no license file is named: give one with --license for each vendor")]
+    NoLicense,
     /// The role cannot be found out.
     #[error(
         "{matches} SERVER lines name this host ({host}): say which one it is with --role primary, secondary or tertiary"
@@ -99,22 +113,28 @@ pub enum ConfigProblem {
 
 /// Reads the files and puts everything together.
 pub fn load(options: &ServeOptions) -> Result<DaemonConfig, ConfigProblem> {
-    let license = LicenseFile::read(&options.license)?;
-    let about_file = |problem| ConfigProblem::Node { path: options.license.clone(), problem };
-    // The role does not matter yet, and a file for one server deserves the error about that first.
+    let mut licenses = Vec::with_capacity(options.licenses.len());
+    for path in &options.licenses {
+        licenses.push(LicenseFile::read(path)?);
+    }
+    let first = licenses.first().cloned().ok_or(ConfigProblem::NoLicense)?;
+    check_together(&licenses)?;
+    let about_file = |problem| ConfigProblem::Node { path: first.path.clone(), problem };
+    // The role does not matter yet, and a file for another number of servers deserves the error about that first.
     let any = options.role.unwrap_or(Role::Primary);
-    let mut config = DaemonConfig::from_license(license, any, &options.data_dir).map_err(about_file)?;
+    let mut config = DaemonConfig::from_license(first.clone(), any, &options.data_dir).map_err(about_file)?;
+    config.licenses = licenses;
     let (node, warnings) = (&mut config.node, &mut config.warnings);
-    let license = &config.license;
     node.role = match options.role {
         Some(role) => role,
-        None => own_role(&license.license)?,
+        None if node.is_single() => Role::Primary,
+        None => own_role(&first.license)?,
     };
-    // The node's own comparison of files is not used: it would go on with what was read at the start, after a
-    // reread too. Status pages compare this server's file, as last read, with the license that is served.
+    node.check().map_err(about_file)?;
+    name_this_host(&mut config.addresses);
     node.software_version = crate::VERSION.to_owned();
     node.force_bootstrap = options.force_bootstrap;
-    match (options.profile, license.license.heartbeat_interval()) {
+    match (options.profile, first.license.heartbeat_interval()) {
         (Profile::Default, _) => {}
         (Profile::Fast, None) => node.timings = Timings::fast(),
         (Profile::Fast, Some(interval)) => warnings.push(format!(
@@ -127,10 +147,13 @@ pub fn load(options: &ServeOptions) -> Result<DaemonConfig, ConfigProblem> {
         if *role == node.role {
             return Err(ConfigProblem::OwnPeerAddress { role: *role });
         }
-        node.servers[role.place()] = ServerAddress { host: address.host.clone(), port: address.port };
+        if let Some(server) = node.servers.get_mut(role.place()) {
+            *server = ServerAddress { host: address.host.clone(), port: address.port };
+        }
     }
     node.peer_key = match &options.peer_key {
         Some(path) => Some(key_file::read(path, PeerKey::parse)?),
+        None if node.is_single() => None,
         None => {
             warnings.push(without_peer_key(config.addresses.iter().chain(&node.servers))?);
             None
@@ -142,21 +165,64 @@ pub fn load(options: &ServeOptions) -> Result<DaemonConfig, ConfigProblem> {
             warnings.push(format!("key file {0} is open to others: chmod 600 {0}", path.display()));
         }
     }
-    warnings.extend(
-        license.license.warnings.iter().map(|warning| format!("{}:{warning}", license.path.display())),
-    );
+    for file in &config.licenses {
+        let told = file.license.warnings.iter().map(|warning| format!("{}:{warning}", file.path.display()));
+        warnings.extend(told);
+    }
     Ok(config)
 }
 
-/// Where to listen unless told otherwise: the port of the own SERVER line, on the loopback when its host is the
-/// loopback, else on all addresses. The second is for hosts without IPv6.
+/// Files that are served together are for the same servers, and for different vendors.
+fn check_together(licenses: &[LicenseFile]) -> Result<(), ConfigProblem> {
+    for (place, second) in licenses.iter().enumerate() {
+        for first in &licenses[..place] {
+            let together = |problem| ConfigProblem::Together {
+                first: first.path.clone(),
+                second: second.path.clone(),
+                problem,
+            };
+            let (ours, theirs) = (first.license.triad_identity(), second.license.triad_identity());
+            if ours != theirs {
+                return Err(together(format!("one is for {ours}, the other for {theirs}")));
+            }
+            if first.vendor() == second.vendor() {
+                return Err(together(format!("both are of vendor {}", first.vendor())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `this_host` on a SERVER line means whoever reads it; to others this host is known by its name.
+fn name_this_host(addresses: &mut [ServerAddress]) {
+    for address in addresses.iter_mut().filter(|address| address.host.eq_ignore_ascii_case("this_host")) {
+        address.host = host::own_name();
+    }
+}
+
+/// The server got this port: of a SERVER line without one, the first that was free.
+pub fn took_port(config: &mut DaemonConfig, port: u16) {
+    if config.node.is_single() && has_no_port(config) {
+        config.addresses.iter_mut().chain(&mut config.node.servers).for_each(|server| server.port = port);
+    }
+}
+
+fn has_no_port(config: &DaemonConfig) -> bool {
+    config.licenses.first().is_some_and(|file| file.license.servers.iter().all(|line| line.port.is_none()))
+}
+
+/// Where to listen unless told otherwise, in the order to try: the port of the own SERVER line, or where it names none
+/// the first free one of 27000 to 27009; on the loopback when its host is the loopback, else on all addresses (the
+/// second is for hosts without IPv6).
 pub fn default_listen(config: &DaemonConfig) -> Vec<SocketAddr> {
-    let own = &config.node.servers[config.node.role.place()];
+    let Some(own) = config.node.servers.get(config.node.role.place()) else { return Vec::new() };
     let addresses = match (host::loopback(&own.host), &*own.host) {
         (Some(address), _) => vec![address],
         (None, _) => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
     };
-    addresses.into_iter().map(|address| SocketAddr::new(address, own.port)).collect()
+    let more = if config.node.is_single() && has_no_port(config) { DEFAULT_PORTS } else { 1 };
+    let ports = own.port..own.port.saturating_add(more);
+    ports.flat_map(|port| addresses.iter().map(move |address| SocketAddr::new(*address, port))).collect()
 }
 
 /// Without a key anybody who reaches the port can speak as a peer: fine where only this machine reaches it.

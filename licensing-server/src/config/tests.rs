@@ -19,7 +19,7 @@ impl Files {
 
     fn options(&self) -> ServeOptions {
         ServeOptions {
-            license: self.directory.path().join("a.lic"),
+            licenses: vec![self.directory.path().join("a.lic")],
             role: Some(Role::Primary),
             data_dir: self.directory.path().join("data"),
             profile: Profile::Default,
@@ -75,8 +75,11 @@ fn a_peer_is_reached_where_its_server_line_does_not_say() {
         ..files.options()
     };
     let config = load(&reached_at(Role::Secondary, "28002@127.0.0.1")).unwrap();
-    assert_eq!(config.node.servers.each_ref().map(|server| server.port), [27001, 28002, 27003]);
-    assert_eq!(config.addresses.each_ref().map(|server| server.port), [27001, 27002, 27003]);
+    assert_eq!(
+        config.node.servers.iter().map(|server| server.port).collect::<Vec<_>>(),
+        [27001, 28002, 27003]
+    );
+    assert_eq!(config.addresses.iter().map(|server| server.port).collect::<Vec<_>>(), [27001, 27002, 27003]);
     // A peer on another host must prove itself, whatever its SERVER line says.
     let error = files.error(&reached_at(Role::Secondary, "28002@10.0.0.2"));
     assert!(error.contains("(10.0.0.2)") && error.contains("licensing-server peer-key"), "{error}");
@@ -133,8 +136,45 @@ fn the_role_is_found_by_name() {
 #[test]
 fn a_missing_license_or_key_is_named() {
     let files = Files::new(&triad("127.0.0.1", ""));
-    let missing = ServeOptions { license: files.directory.path().join("b.lic"), ..files.options() };
+    let missing = ServeOptions { licenses: vec![files.directory.path().join("b.lic")], ..files.options() };
     assert!(files.error(&missing).starts_with("cannot read license file DIR/b.lic: "));
     let missing = ServeOptions { admin_key: Some(Path::new("/nowhere.key").to_owned()), ..files.options() };
     assert!(files.error(&missing).starts_with("cannot read key file /nowhere.key: "));
+}
+
+#[test]
+fn a_single_server_needs_no_key_no_role_and_no_port() {
+    let files = Files::new(&format!("SERVER this_host ANY\n{FEATURES}"));
+    let options = ServeOptions { role: None, ..files.options() };
+    let mut config = load(&options).unwrap();
+    assert!(config.node.is_single());
+    assert_eq!(config.node.role, Role::Primary);
+    let ports: Vec<u16> = default_listen(&config).iter().map(SocketAddr::port).collect();
+    assert_eq!((ports.first(), ports.last()), (Some(&27000), Some(&27009)));
+    took_port(&mut config, 27003);
+    assert_eq!(config.addresses[0].port, 27003);
+    assert_ne!(config.addresses[0].host, "this_host");
+    let wrong = ServeOptions { role: Some(Role::Secondary), ..files.options() };
+    let error = files.error(&wrong);
+    assert!(error.contains("a single server cannot be the secondary"), "{error}");
+}
+
+#[test]
+fn files_of_several_vendors_are_served_together_when_they_are_for_the_same_servers() {
+    let files = Files::new(&triad("127.0.0.1", ""));
+    let second = files.directory.path().join("b.lic");
+    let other = triad("127.0.0.1", "").replace("demo", "acme");
+    let options = ServeOptions {
+        licenses: [files.options().licenses, vec![second.clone()]].concat(),
+        ..files.options()
+    };
+    std::fs::write(&second, &other).unwrap();
+    assert_eq!(load(&options).unwrap().licenses.len(), 2);
+    std::fs::write(&second, other.replacen(" ANY ", " ID=5 ", 1)).unwrap();
+    assert!(files.error(&options).contains("one is for host ids any, any, any, the other for"));
+    std::fs::write(&second, triad("127.0.0.1", "")).unwrap();
+    assert_eq!(
+        files.error(&options),
+        "DIR/a.lic and DIR/b.lic cannot be served together: both are of vendor demo"
+    );
 }

@@ -6,8 +6,8 @@ use crate::compiled;
 use bytes::Bytes;
 use licensing_client::framing::encode_frame;
 use licensing_client::protocol::{
-    ClientMessage, Hello, MasterAddress, PROTOCOL_VERSION, Refusal, Reply, Request, ServerMessage, Standing,
-    StatusFilter, Welcome,
+    ClientMessage, Hello, MasterAddress, PROTOCOL_VERSIONS, Place, Refusal, Reply, Request, ServerMessage,
+    StatusFilter, Welcome, Whereabouts,
 };
 use licensing_core::codec;
 use licensing_core::command::{Action, Call, Command, Identity, Proposal, Removal};
@@ -140,7 +140,7 @@ pub fn requests() -> Vec<ClientMessage> {
         Request::Heartbeat { session, token },
         Request::Recall { session, token, request: RequestId(3) },
         Request::CloseSession { session, token },
-        Request::Status { filter: StatusFilter::default(), after: Some(Handle(3)) },
+        Request::Status { filter: StatusFilter::default(), after: Some(Place::Checkout(Handle(3))) },
         Request::Authenticate { proof: [7; 32] },
         Request::Reread,
         Request::Shutdown { hand_over: true },
@@ -162,7 +162,7 @@ pub fn client_frames() -> Vec<Vec<u8>> {
 
 /// For `server_frame`.
 pub fn server_frames() -> Vec<Vec<u8>> {
-    let standing = Standing {
+    let whereabouts = Whereabouts {
         role: Role::Secondary,
         master: Some(MasterAddress { role: Role::Primary, host: "alpha".to_owned(), port: 27000 }),
     };
@@ -176,22 +176,23 @@ pub fn server_frames() -> Vec<Vec<u8>> {
         Reply::Alive { index: LogIndex(70_000), heartbeat_ms: 3000 },
         Reply::Gone,
         Reply::Done("done".to_owned()),
-        Reply::NotMaster(standing.clone()),
+        Reply::NotMaster(whereabouts.clone()),
         Reply::Unknown("no quorum".to_owned()),
         Reply::Busy { retry_after_ms: 20 },
     ];
     replies.extend(answers);
     let mut samples: Vec<Vec<u8>> =
         (0..).zip(replies).map(|(id, reply)| frame(&ServerMessage::Reply { id, reply })).collect();
-    samples.push(frame(&ServerMessage::Moved(standing.clone())));
+    samples.push(frame(&ServerMessage::Moved(whereabouts.clone())));
     samples.push(samples.concat());
-    samples.push(frame(&Welcome::Refused(Refusal::Version { server: 2 })));
+    samples.push(frame(&Welcome::Refused(Refusal::Version { from: 2, to: 3 })));
     samples.push(frame(&Welcome::Ready {
-        version: PROTOCOL_VERSION,
-        standing,
+        version: PROTOCOL_VERSIONS.1,
+        whereabouts,
         heartbeat_ms: 3000,
         grace_ms: 10_000,
         challenge: [9; 32],
+        more: Vec::new(),
     }));
     samples
 }

@@ -161,7 +161,7 @@ impl Service for Triad {
         let node =
             Node::start_simulated(node_config.clone(), host.environment(), host.disk(), host.gate()).await;
         let license = LicenseFile { path: "simulated.lic".into(), text, license: parsed };
-        let config = DaemonConfig::new(node_config, license);
+        let config = DaemonConfig::new(node_config, vec![license]);
         let simulated = SimulatedServer::new(node.map_err(|error| error.to_string())?, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use licensing_client::license_file::LicenseFile;
 use licensing_client::search_path::DEFAULT_PORT;
-use licensing_client::{SearchPath, ServerAddress};
+use licensing_client::{SearchPath, SearchPathError, ServerAddress};
 
 use crate::console::Failure;
 use crate::exit::Exit;
@@ -89,6 +89,11 @@ fn servers_of(path: &Path) -> Result<SearchPath, Failure> {
     let servers: Vec<ServerAddress> = servers.collect();
     match (<[ServerAddress; 3]>::try_from(servers.clone()), servers.into_iter().next()) {
         (Ok(triad), _) => Ok(SearchPath::triad(triad)),
+        (Err(_), Some(single)) if file.license.servers.iter().all(|line| line.port.is_none()) => {
+            format!("@{}", single.host)
+                .parse()
+                .map_err(|error: SearchPathError| failure(-13, error.to_string()))
+        }
         (Err(_), Some(single)) => Ok(SearchPath::server(single)),
         (Err(_), None) => Err(failure(-13, format!("{}: no SERVER lines in license file", path.display()))),
     }
@@ -110,7 +115,8 @@ mod tests {
         };
         let triad = "SERVER pat ANY 2837\nSERVER lee ANY 2837\nSERVER terry ANY 2837\nVENDOR demo\n";
         assert_eq!(search_path(triad).unwrap(), "2837@pat,2837@lee,2837@terry");
-        assert_eq!(search_path("SERVER this_host ANY\nVENDOR demo\n").unwrap(), "27000@localhost");
+        assert_eq!(search_path("SERVER this_host ANY\nVENDOR demo\n").unwrap(), "@localhost");
+        assert_eq!(search_path("SERVER pat ANY 27000\nVENDOR demo\n").unwrap(), "27000@pat");
         assert_eq!(search_path("SERVR pat\n").unwrap_err(), Exit::FlexNet(-2));
     }
 }

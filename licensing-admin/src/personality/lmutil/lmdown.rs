@@ -7,6 +7,7 @@ use crate::console::{Failure, put, talk};
 use crate::exit::Exit;
 use crate::operate::{Servers, StopProblem, standbys_first, stop, without_checkouts};
 use crate::survey::{Survey, ask};
+use crate::text::words::printable;
 
 pub(super) const FLAGS: Known = &[
     ("-c", Word::Needed),
@@ -25,11 +26,13 @@ pub(super) async fn down(flags: Flags) -> Result<Exit, Failure> {
     }
     let mut surveys = Vec::new();
     for site in path.sites() {
-        surveys.push(ask::survey(site.servers(), &without_checkouts(), TIMEOUT).await);
+        surveys.push(ask::site(site, &without_checkouts(), TIMEOUT).await);
     }
     if let Some(vendor) = flags.word("-vendor") {
         // Each server serves one vendor, so its server goes with it; another vendor's server must not.
-        surveys.retain(|survey| survey.page.as_ref().is_some_and(|page| page.vendor == vendor));
+        surveys.retain(|survey| {
+            survey.page.as_ref().is_some_and(|page| page.vendors.iter().any(|served| served.name == vendor))
+        });
         if surveys.is_empty() {
             talk(format_args!("Shutdown failed: no server of vendor {vendor} is running"));
             return Ok(Exit::FlexNet(-97));
@@ -75,8 +78,9 @@ fn numbered(surveys: &[Survey]) -> String {
     let mut out = "\n   Port@Host            Vendors\n".to_owned();
     for (number, survey) in (1..).zip(surveys) {
         let names: Vec<String> = survey.servers.iter().map(|server| server.name.to_string()).collect();
-        let vendor = survey.page.as_ref().map_or("", |page| &page.vendor);
-        out.push_str(&format!("{number}) {} {vendor} \n", names.join(",")));
+        let served = survey.page.iter().flat_map(|page| &page.vendors).map(|vendor| printable(&vendor.name));
+        let vendors: Vec<_> = served.collect();
+        out.push_str(&format!("{number}) {} {} \n", names.join(","), vendors.join(" ")));
     }
     out.push('\n');
     out

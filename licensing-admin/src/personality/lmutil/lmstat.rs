@@ -40,7 +40,7 @@ pub(super) async fn stat(flags: Flags) -> Result<Exit, Failure> {
     put(&lmstat::head(Timestamp::now(), &zone))?;
     let mut exit = Exit::Done;
     for site in path.sites() {
-        let survey = ask::survey(site.servers(), &filter, limit).await;
+        let survey = ask::site(site, &filter, limit).await;
         put(&lmstat::block(&survey, &selection, &zone, path.sites().len() > 1))?;
         exit = exit.and(stat_exit(&survey));
     }

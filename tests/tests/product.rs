@@ -43,7 +43,9 @@ fn no_program_of_the_product_has_planted_bugs_and_those_of_the_build_with_them_h
     let programs = programs();
     assert_clean([programs.server.clone(), programs.ctl.clone(), programs.lmutil.clone()]);
 
-    run(mutants::cargo("build").args(["--quiet", "--workspace", "--bin", "licensing-server"]));
+    let mut cargo = mutants::cargo("build");
+    cargo.env("CARGO_TARGET_DIR", &programs.target);
+    run(cargo.args(["--quiet", "--workspace", "--bin", "licensing-server"]));
     let name = programs.server.strip_prefix(&programs.target).expect("programs lie in the target directory");
     let planted = found(&programs.target.join("mutants").join(name));
     assert_eq!(planted, marks().collect::<Vec<_>>(), "is this test blind?");

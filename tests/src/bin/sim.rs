@@ -140,9 +140,17 @@ fn main() -> anyhow::Result<ExitCode> {
 #[cfg(not(licensing_mutants))]
 fn with_mutants() -> anyhow::Result<ExitCode> {
     eprintln!("there are no mutants in this program; going on with the `sim` that has them");
-    let mut cargo = licensing_tests::mutants::cargo("run");
-    cargo.args(["--quiet", "--workspace", "--bin", "sim", "--"]).args(std::env::args_os().skip(1));
-    let ended = cargo.status().context("cannot start cargo")?;
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("this program lies in no folder")?;
+    let target = folder.parent().context("this program lies in no target directory")?;
+    let mut cargo = licensing_tests::mutants::cargo("build");
+    cargo.args(["--quiet", "--workspace", "--bin", "sim"]).env("CARGO_TARGET_DIR", target);
+    let built = cargo.status().context("cannot start cargo")?;
+    anyhow::ensure!(built.success(), "cannot build the `sim` with mutants: cargo ended with {built}");
+    let with = target.join("mutants").join(folder.file_name().unwrap_or_default()).join("sim");
+    let mut sim = std::process::Command::new(&with);
+    let ended = sim.args(std::env::args_os().skip(1)).status();
+    let ended = ended.with_context(|| format!("cannot start {}", with.display()))?;
     Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

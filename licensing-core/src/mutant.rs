@@ -1,12 +1,14 @@
 //! Planted bugs, by which the tests are judged: a test that no bug can fail proves nothing.
 //!
 //! Each [`Mutant`] is one programming error that has been made in systems like this one, or in this one. It sits at
-//! its place in the product behind `if planted(Mutant::…)`. Without the feature `mutants` [`planted`] is the constant
-//! `false` and nothing of a mutant is compiled; only `licensing-tests` switches the feature on. With it, one mutant at
-//! a time is planted for the whole process, none until somebody asks for it.
+//! its place in the product behind `if planted(Mutant::…)`. In every build but one [`planted`] is the constant `false`
+//! and nothing of a mutant is left: the switch is `--cfg licensing_mutants`, which no cargo feature can bring about,
+//! and only `tests/mutants/cargo` sets it, for a build of its own (ADR 0017). In that build one mutant at a time is
+//! planted for the whole process: the one that the environment names in [`VARIABLE`], or none.
 //!
 //! What is expected to catch each of them, and which bugs this design has no place for, stands in
-//! `tests/src/mutants.rs`. Numbers are for good: one that is missing here belongs to such a bug.
+//! `tests/src/mutants.rs`. Numbers are for good: one that is missing here belongs to such a bug. New bugs are not added
+//! here, they are patches: `tests/mutants/README.md`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,23 +153,30 @@ impl FromStr for Mutant {
     }
 }
 
+/// Names the mutant that a program of the build with mutants begins with: `LICENSING_MUTANT=M39`.
+pub const VARIABLE: &str = "LICENSING_MUTANT";
+
 /// Whether the product is to have this bug now.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(licensing_mutants))]
+#[inline(always)]
 pub const fn planted(_: Mutant) -> bool {
     false
 }
 
-#[cfg(feature = "mutants")]
+#[cfg(licensing_mutants)]
 pub use choice::{plant, planted};
 
-#[cfg(feature = "mutants")]
+#[cfg(licensing_mutants)]
 mod choice {
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    use super::Mutant;
+    use super::{Mutant, VARIABLE};
+
+    /// Nobody has looked yet what the environment asks for.
+    const UNASKED: u8 = u8::MAX;
 
     /// Number of the planted mutant, 0 for none. No other memory hangs on it, so it needs no order.
-    static PLANTED: AtomicU8 = AtomicU8::new(0);
+    static PLANTED: AtomicU8 = AtomicU8::new(UNASKED);
 
     /// Gives the whole process this bug from now on, or none.
     pub fn plant(mutant: Option<Mutant>) {
@@ -176,7 +185,24 @@ mod choice {
 
     /// Whether the product is to have this bug now.
     pub fn planted(mutant: Mutant) -> bool {
-        PLANTED.load(Ordering::Relaxed) == mutant.number()
+        match PLANTED.load(Ordering::Relaxed) {
+            UNASKED => asked_for() == Some(mutant),
+            number => number == mutant.number(),
+        }
+    }
+
+    /// Plants what the environment names, and says what.
+    ///
+    /// # Panics
+    ///
+    /// When it names something else: whoever asked would believe that the bug was not noticed.
+    #[cold]
+    #[allow(clippy::disallowed_methods, clippy::panic, reason = "not in the product")]
+    fn asked_for() -> Option<Mutant> {
+        let name = std::env::var(VARIABLE).ok();
+        let mutant = name.map(|name| name.parse().unwrap_or_else(|error| panic!("{VARIABLE}: {error}")));
+        plant(mutant);
+        mutant
     }
 }
 

@@ -1,5 +1,6 @@
 //! One server of a triad: the whole public face of this crate.
 
+use std::pin::Pin;
 use std::sync::Arc;
 #[cfg(feature = "testing")]
 use std::sync::atomic::Ordering;
@@ -56,16 +57,20 @@ impl Node {
         Node::start_on(config, environment, store, failure, tasks).await
     }
 
-    async fn start_on(
+    /// Its type is erased on purpose: what an `async fn` runs is compiled by whoever awaits it, and that would be all of
+    /// openraft, once more in every program and test that starts a node.
+    fn start_on(
         config: NodeConfig,
         environment: Environment,
         store: Store,
         failure: Watched<Option<String>>,
         tasks: NodeTasks,
-    ) -> Result<Node, StartError> {
-        let run = assemble(config, environment, store, failure, tasks.clone());
-        let shared = tasks.scope(run).await?;
-        Ok(Node { shared })
+    ) -> Pin<Box<dyn Future<Output = Result<Node, StartError>> + Send>> {
+        Box::pin(async move {
+            let run = assemble(config, environment, store, failure, tasks.clone());
+            let shared = tasks.scope(run).await?;
+            Ok(Node { shared })
+        })
     }
 
     /// Starts a node whose disk is `disk` and whose work stays on this thread and behind `gate`: under a paused clock,

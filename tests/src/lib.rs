@@ -16,7 +16,7 @@
 //! | cut the power of the real store | [`power_cut`] |
 //! | feed it hostile bytes | [`hostile`] |
 //! | kill, pause and separate real servers | [`process`], [`proxy`], [`workload`] |
-//! | judge the tests | [`mutants`] |
+//! | judge the tests | [`mutants`], [`patches`] |
 //!
 //! `README.md` beside this crate has the whole picture and the track record.
 
@@ -29,6 +29,7 @@ pub mod hostile;
 pub mod judge_file;
 pub mod mutants;
 pub mod oracle;
+pub mod patches;
 pub mod power_cut;
 pub mod process;
 pub mod proxy;

@@ -1,15 +1,20 @@
 //! The catalogue of planted bugs: where each of them sits, and what must notice it. The bugs themselves are described
 //! in [`licensing_core::mutant`].
 //!
-//! The simulation is judged by most of them ([`hunt`]); some show only on a real disk or a real wire, and belong to the
+//! The simulation is judged by most of them (`hunt`); some show only on a real disk or a real wire, and belong to the
 //! suites that look there. A bug that nothing notices is a claim that the tests do not make.
+//!
+//! No program that anybody is told to build contains them. They exist in a build of their own, which [`cargo`] makes:
+//! there `hunt` is part of this crate, and everywhere else asking for a mutant is an error. New bugs are patches:
+//! [`crate::patches`].
 
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Command;
 
-use licensing_core::mutant::{Mutant, plant};
+use licensing_core::mutant::{Mutant, VARIABLE};
 
-use crate::simulation::{Options, run_triad};
+#[cfg(licensing_mutants)]
+pub use hunt::{Catch, hunt};
 
 /// Who must notice a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,42 +65,46 @@ use NoticedBy::{Cluster, Directed, HostileInput, PowerCuts, Rules, Simulation};
 /// All mutants, in the order of their numbers.
 pub const CATALOGUE: &[Entry] = &[
     entry(Mutant::AckBeforeSync, "raft/store/log.rs", Simulation),
-    entry(Mutant::VoteNotSynced, "raft/store/memory.rs, disk.rs", PowerCuts),
-    entry(Mutant::TruncationNotStored, "raft/store/memory.rs, journal.rs", PowerCuts),
-    entry(Mutant::PurgeNotStored, "raft/store/memory.rs, journal.rs", Simulation),
-    entry(Mutant::SnapshotNotSynced, "raft/store/memory.rs, shelf.rs", Simulation),
+    entry(Mutant::VoteNotSynced, "raft/store/disk.rs, raft/store/memory.rs", PowerCuts),
+    entry(
+        Mutant::TruncationNotStored,
+        "raft/store/journal.rs, raft/store/journal/recovery.rs, raft/store/memory.rs",
+        PowerCuts,
+    ),
+    entry(Mutant::PurgeNotStored, "raft/store/journal.rs, raft/store/memory.rs", Simulation),
+    entry(Mutant::SnapshotNotSynced, "raft/store/memory.rs, raft/store/shelf.rs", Simulation),
     entry(Mutant::NoDedup, "core/session.rs", Simulation),
     entry(Mutant::DedupIgnoresNumber, "core/session.rs", Rules),
     entry(Mutant::WindowTooSmall, "core/session.rs", Rules),
-    entry(Mutant::SnapshotWithoutAnswers, "core/encode.rs", Simulation),
-    entry(Mutant::InstallKeepsAnswers, "core/mutant.rs, from raft/machine.rs", Simulation),
-    entry(Mutant::SnapshotDropsCheckout, "core/encode.rs", Simulation),
-    entry(Mutant::InstallMerges, "core/mutant.rs, from raft/machine.rs", Simulation),
+    entry(Mutant::SnapshotWithoutAnswers, "core/encode/state_v2.rs", Simulation),
+    entry(Mutant::InstallKeepsAnswers, "core/snapshot.rs", Simulation),
+    entry(Mutant::SnapshotDropsCheckout, "core/encode/state_v2.rs", Simulation),
+    entry(Mutant::InstallMerges, "core/snapshot.rs", Simulation),
     entry(Mutant::IndexAheadOfState, "raft/machine.rs", Simulation),
-    entry(Mutant::StateAheadOfIndex, "raft/machine.rs, core/state.rs", Rules),
+    entry(Mutant::StateAheadOfIndex, "core/state.rs, raft/machine.rs", Rules),
     entry(Mutant::OwnClock, "raft/machine.rs", Simulation),
-    entry(Mutant::OneSeatMore, "core/pool.rs", Simulation),
-    entry(Mutant::CheckinForgotten, "core/state.rs", Simulation),
+    entry(Mutant::OneSeatMore, "core/rules/room.rs", Simulation),
+    entry(Mutant::CheckinForgotten, "core/apply/check_in.rs", Simulation),
     entry(Mutant::AnswersShifted, "raft/machine.rs", Simulation),
-    entry(Mutant::LocalRead, "raft/node.rs", Simulation),
+    entry(Mutant::LocalRead, "raft/propose.rs", Simulation),
     entry(Mutant::AnswerOnTimeout, "raft/propose.rs", Simulation),
-    entry(Mutant::LeaderRestored, "raft/settings.rs", Simulation),
-    entry(Mutant::TertiaryServes, "raft/mastership.rs", Simulation),
-    entry(Mutant::BlindHandover, "raft/pin.rs", Directed),
+    entry(Mutant::LeaderRestored, "raft/engine/settings.rs", Simulation),
+    entry(Mutant::TertiaryServes, "raft/mastership/judge.rs", Simulation),
+    entry(Mutant::BlindHandover, "raft/mastership/pin.rs", Directed),
     entry(Mutant::SharedToken, "client/client.rs", Simulation),
-    entry(Mutant::OldSignsOfLife, "raft/expiry.rs", Simulation),
+    entry(Mutant::OldSignsOfLife, "raft/sessions/expiry.rs", Simulation),
     entry(Mutant::SnapshotNotChecked, "raft/store/shelf.rs", PowerCuts),
     entry(Mutant::PeerNotChecked, "raft/peer/checks.rs", HostileInput),
     entry(Mutant::QueueWithoutLimit, "raft/propose.rs", Simulation),
-    entry(Mutant::FrameWithoutLimit, "raft/peer/frame.rs, client/framing.rs", HostileInput),
+    entry(Mutant::FrameWithoutLimit, "client/framing.rs, raft/peer/frame.rs", HostileInput),
     entry(Mutant::WriteIsEnough, "raft/store/journal.rs", PowerCuts),
-    entry(Mutant::FailbackFlaps, "raft/pin.rs", Directed),
+    entry(Mutant::FailbackFlaps, "raft/mastership/pin.rs", Directed),
     // News of a commit travels with later entries, so in the simulation it hardly ever comes before the entries are durable.
-    entry(Mutant::CommitAheadOfLog, "raft/store/memory.rs, raft/store/journal/recovery.rs", PowerCuts),
-    entry(Mutant::PublishedMastership, "raft/mastership.rs", Simulation),
+    entry(Mutant::CommitAheadOfLog, "raft/store/journal/recovery.rs, raft/store/memory.rs", PowerCuts),
+    entry(Mutant::PublishedMastership, "raft/mastership/judge.rs", Simulation),
     entry(Mutant::LateConfirmation, "raft/peer/pipeline.rs", Directed),
-    entry(Mutant::LeaseIgnored, "raft/mastership.rs", Simulation),
-    entry(Mutant::EmptyDiskVotes, "raft/desk.rs", Cluster),
+    entry(Mutant::LeaseIgnored, "raft/mastership/judge.rs", Simulation),
+    entry(Mutant::EmptyDiskVotes, "raft/peer/answers.rs", Cluster),
     entry(Mutant::RetryRenumbered, "client/session/send.rs", Simulation),
     entry(Mutant::AcknowledgedTooEarly, "client/session/send.rs", Rules),
 ];
@@ -125,54 +134,74 @@ pub const ABSENT: &[Absent] = &[
     },
 ];
 
-/// Plants the mutant that the environment names in [`MUTANT_VARIABLE`], so that any suite can be tried against it:
-/// `LICENSING_MUTANT=M39 cargo test -p licensing-tests --test membership`.
+/// In the build with mutants the one that [`VARIABLE`] names is planted from the start, so that any suite can be tried
+/// against it: `LICENSING_MUTANT=M39 tests/mutants/cargo test --workspace --test membership`. Suites say by this call that
+/// they can be tried.
 ///
 /// # Panics
 ///
-/// When it names something else.
+/// When it is asked for in a build that has none: nothing would be noticed, and that would look like a verdict.
 pub fn plant_as_told() {
-    if let Ok(name) = std::env::var(MUTANT_VARIABLE) {
-        plant(Some(name.parse().unwrap_or_else(|error| panic!("{MUTANT_VARIABLE}: {error}"))));
+    assert!(
+        cfg!(licensing_mutants) || std::env::var_os(VARIABLE).is_none(),
+        "{VARIABLE} is set and there are no mutants in this build: run `tests/mutants/cargo` instead of `cargo`"
+    );
+}
+
+/// Cargo for the build with mutants, in the profile of this program.
+pub fn cargo(command: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cargo = Command::new(tests.join("mutants/cargo"));
+    cargo.arg(command).arg("--manifest-path").arg(tests.join("Cargo.toml"));
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
     }
+    cargo
 }
 
-/// See [`plant_as_told`].
-pub const MUTANT_VARIABLE: &str = "LICENSING_MUTANT";
+#[cfg(licensing_mutants)]
+mod hunt {
+    use std::ops::Range;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A mutant that was noticed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catch {
-    /// The seed that did it.
-    pub seed: u64,
-    /// How many it took.
-    pub seeds: u64,
-    /// The first claim that was found untrue, and what was found.
-    pub found: String,
-}
+    use licensing_core::mutant::{Mutant, plant};
 
-/// Plants a mutant (or none), simulates one seed after the other until one of them notices, and takes it out again. It
-/// is planted for the whole process: nothing else may be simulated meanwhile.
-pub fn hunt(mutant: Option<Mutant>, seeds: Range<u64>) -> Option<Catch> {
-    plant(mutant);
-    let first = seeds.start;
-    let caught = seeds.into_iter().find_map(|seed| {
-        let found = first_violation(seed)?;
-        Some(Catch { seed, seeds: seed - first + 1, found })
-    });
-    plant(None);
-    caught
-}
+    use crate::simulation::{Options, run_triad};
 
-/// What is untrue in the run of a seed. A panic is a violation too: no disk and no network may make a server panic.
-fn first_violation(seed: u64) -> Option<String> {
-    let judged = catch_unwind(AssertUnwindSafe(|| run_triad(&Options::of(seed)).violations));
-    match judged {
-        Ok(violations) => violations.first().map(ToString::to_string),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-            Some(format!("a panic: {text}"))
+    /// A mutant that was noticed.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Catch {
+        /// The seed that did it.
+        pub seed: u64,
+        /// How many it took.
+        pub seeds: u64,
+        /// The first claim that was found untrue, and what was found.
+        pub found: String,
+    }
+
+    /// Plants a mutant (or none), simulates one seed after the other until one of them notices, and takes it out again. It
+    /// is planted for the whole process: nothing else may be simulated meanwhile.
+    pub fn hunt(mutant: Option<Mutant>, seeds: Range<u64>) -> Option<Catch> {
+        plant(mutant);
+        let first = seeds.start;
+        let caught = seeds.into_iter().find_map(|seed| {
+            let found = first_violation(seed)?;
+            Some(Catch { seed, seeds: seed - first + 1, found })
+        });
+        plant(None);
+        caught
+    }
+
+    /// What is untrue in the run of a seed. A panic is a violation too: no disk and no network may make a server panic.
+    fn first_violation(seed: u64) -> Option<String> {
+        let judged = catch_unwind(AssertUnwindSafe(|| run_triad(&Options::of(seed)).violations));
+        match judged {
+            Ok(violations) => violations.first().map(ToString::to_string),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+                Some(format!("a panic: {text}"))
+            }
         }
     }
 }
@@ -198,16 +227,12 @@ mod tests {
     fn every_mutant_sits_where_the_catalogue_says() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         for Entry { mutant, place, .. } in CATALOGUE {
-            let mut folder = "";
-            for file in place.split([',', ' ']).filter(|word| word.ends_with(".rs")) {
-                let (parent, name) = file.rsplit_once('/').unwrap_or((folder, file));
-                folder = parent;
-                let (layer, rest) = parent.split_once('/').unwrap_or((parent, ""));
-                let path = root.join(format!("licensing-{layer}/src")).join(rest).join(name);
+            for file in place.split(", ") {
+                let (layer, file) = file.split_once('/').expect("a place is a crate and a file");
+                let path = root.join(format!("licensing-{layer}/src")).join(file);
                 let text = std::fs::read_to_string(&path)
                     .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                let switched =
-                    text.contains(&format!("Mutant::{mutant:?}")) || text.contains("mutant::after_install");
+                let switched = text.contains(&format!("planted(Mutant::{mutant:?})"));
                 assert!(switched, "no {mutant:?} in {}", path.display());
             }
         }

@@ -59,12 +59,16 @@ fn build() -> io::Result<Programs> {
     // target/debug/deps/the_test-0123456789abcdef
     let directory = own.ancestors().skip(1).find(|directory| !directory.ends_with("deps"));
     let directory = directory.ok_or_else(strange)?;
-    let target = directory.parent().ok_or_else(strange)?;
+    let between = directory.parent().ok_or_else(strange)?;
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "test",
         Some(name) => name,
         None => return Err(strange()),
     };
+    // In the build with planted bugs programs lie elsewhere than tests: tests/mutants/cargo.
+    let told = std::env::var_os("CARGO_TARGET_DIR").filter(|_| cfg!(licensing_mutants));
+    let target = told.map_or_else(|| between.to_owned(), PathBuf::from);
+    let directory = target.join(directory.file_name().unwrap_or_default());
     // With the words of the test command, because that is what has been built already: for `build`, or for one package
     // alone, cargo would choose other features of the dependencies and build them all again. The output is for whoever
     // has broken the build.
@@ -72,7 +76,7 @@ fn build() -> io::Result<Programs> {
     let built = std::process::Command::new(env!("CARGO"))
         .args(["test", "--quiet", "--workspace", "--no-run", "--profile", profile])
         .arg("--target-dir")
-        .arg(target)
+        .arg(&target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .status()?;
@@ -86,7 +90,7 @@ fn build() -> io::Result<Programs> {
         server: program("licensing-server"),
         ctl: program("licensectl"),
         lmutil: program("lmutil"),
-        target: target.to_owned(),
+        target,
     })
 }
 

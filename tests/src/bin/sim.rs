@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
-use licensing_core::mutant::{self, Mutant};
+use licensing_core::mutant::Mutant;
 use licensing_tests::judge_file::judge_file;
 use licensing_tests::oracle::Verdict;
 use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
@@ -44,7 +44,7 @@ struct Arguments {
     /// Runs on so many threads; as many as there are processors unless set.
     #[arg(long)]
     threads: Option<usize>,
-    /// Plants this bug first (see tests/README.md) and stops at the first run that notices.
+    /// Plants this bug first (see tests/README.md), in a build of its own, and stops at the first run that notices.
     #[arg(long)]
     mutant: Option<Mutant>,
     /// Logs what servers and harness do, with virtual time: a filter such as `info` or `licensing_raft=debug`.
@@ -63,7 +63,12 @@ fn main() -> anyhow::Result<ExitCode> {
     if let Some(history) = &arguments.judge {
         return judge(history);
     }
-    mutant::plant(arguments.mutant);
+    #[cfg(licensing_mutants)]
+    licensing_core::mutant::plant(arguments.mutant);
+    #[cfg(not(licensing_mutants))]
+    if arguments.mutant.is_some() {
+        return with_mutants();
+    }
     if let Some(filter) = &arguments.log {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_timer(VirtualTime::default());
         log.with_writer(std::io::stderr).with_ansi(false).init();
@@ -129,6 +134,24 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     Ok(if sum.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// There are none in this program: does the same with the one that has them, which is built first where it must be.
+#[cfg(not(licensing_mutants))]
+fn with_mutants() -> anyhow::Result<ExitCode> {
+    eprintln!("there are no mutants in this program; going on with the `sim` that has them");
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("this program lies in no folder")?;
+    let target = folder.parent().context("this program lies in no target directory")?;
+    let mut cargo = licensing_tests::mutants::cargo("build");
+    cargo.args(["--quiet", "--workspace", "--bin", "sim"]).env("CARGO_TARGET_DIR", target);
+    let built = cargo.status().context("cannot start cargo")?;
+    anyhow::ensure!(built.success(), "cannot build the `sim` with mutants: cargo ended with {built}");
+    let with = target.join("mutants").join(folder.file_name().unwrap_or_default()).join("sim");
+    let mut sim = std::process::Command::new(&with);
+    let ended = sim.args(std::env::args_os().skip(1)).status();
+    let ended = ended.with_context(|| format!("cannot start {}", with.display()))?;
+    Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_one(arguments: &Arguments, seed: u64) -> (Options, Report) {

@@ -32,6 +32,7 @@ impl State {
         pool.in_use = pool.in_use.saturating_sub(u64::from(checkout.seats.0));
         if pool.in_use == 0 && pool.terms.is_retired() {
             self.pools.remove(&checkout.pool);
+            self.aside.pools += 1;
         }
     }
 

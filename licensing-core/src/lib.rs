@@ -91,6 +91,7 @@ mod applying;
 mod holding;
 mod ledger;
 mod pools;
+pub mod prepared;
 mod rules;
 pub mod session;
 pub mod staging;

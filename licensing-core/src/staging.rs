@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use imbl::Vector;
+use sha2::{Digest as _, Sha256};
 
 use crate::command::MAX_PART_BYTES;
 use crate::digest::Digest;
@@ -19,7 +20,7 @@ pub const MAX_STAGED_BYTES: usize = 64 << 20;
 pub const STAGED_FOR_MS: u64 = 10 * 60 * 1000;
 
 /// The parts so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Staging {
     pub(crate) digest: Digest,
     pub(crate) parts: Vector<Arc<[u8]>>,
@@ -27,12 +28,22 @@ pub(crate) struct Staging {
     pub(crate) bytes: usize,
     /// When the newest part came.
     pub(crate) since: Timestamp,
+    /// Of the parts so far.
+    sum: Sha256,
 }
+
+impl PartialEq for Staging {
+    fn eq(&self, other: &Staging) -> bool {
+        (self.digest, self.since, &self.parts) == (other.digest, other.since, &other.parts)
+    }
+}
+
+impl Eq for Staging {}
 
 impl Staging {
     /// Before its first part.
     pub(crate) fn new(digest: Digest) -> Staging {
-        Staging { digest, parts: Vector::new(), bytes: 0, since: Timestamp(0) }
+        Staging { digest, parts: Vector::new(), bytes: 0, since: Timestamp(0), sum: Sha256::new() }
     }
 
     /// Adds the next part, or finds that it is there already.
@@ -59,6 +70,7 @@ impl Staging {
         }
         self.parts.push_back(bytes.into());
         self.bytes += bytes.len();
+        self.sum.update(bytes);
         self.since = at;
         Ok(())
     }
@@ -68,11 +80,19 @@ impl Staging {
         at.0.saturating_sub(self.since.0) >= STAGED_FOR_MS
     }
 
-    /// All parts behind each other, if they are what they should be.
+    /// Whether all parts are here.
+    pub(crate) fn is_complete(&self) -> bool {
+        Digest(self.sum.clone().finalize().into()) == self.digest
+    }
+
+    /// All parts behind each other, if they are all here.
     pub(crate) fn joined(&self) -> Option<Vec<u8>> {
+        if !self.is_complete() {
+            return None;
+        }
         let mut bytes = Vec::with_capacity(self.bytes);
         self.parts.iter().for_each(|part| bytes.extend_from_slice(part));
-        (Digest::of(&bytes) == self.digest).then_some(bytes)
+        Some(bytes)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::id::{Handle, LogIndex, PoolId, Role, SessionId, Timestamp, Token};
 use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial, Outcome};
 use crate::pools::Pool;
+use crate::prepared::Aside;
 use crate::session::Session;
 use crate::staging::Staging;
 use crate::vendor::Vendor;
@@ -47,6 +48,7 @@ pub struct State {
     pub(crate) checkouts: OrdMap<Handle, Checkout>,
     pub(crate) sessions: OrdMap<SessionId, Arc<Session>>,
     pub(crate) staging: Option<Arc<Staging>>,
+    pub(crate) aside: Aside,
     /// Derived from `checkouts`: what each session keeps.
     pub(crate) held: OrdSet<(SessionId, Handle)>,
     /// Derived from `sessions`: a resent `OpenSession` finds its session by the token.
@@ -97,6 +99,7 @@ impl State {
             checkouts: OrdMap::new(),
             sessions: OrdMap::new(),
             staging: None,
+            aside: Aside::default(),
             held: OrdSet::new(),
             tokens: OrdMap::new(),
         }

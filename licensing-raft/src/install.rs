@@ -1,5 +1,7 @@
 //! Proposing to serve a license, in one entry or in parts.
 
+use std::sync::Arc;
+
 use licensing_core::command::{Command, Install, MAX_PART_BYTES};
 use licensing_core::digest::Digest;
 use licensing_core::encode::compiled;
@@ -18,23 +20,29 @@ const PART_OVERHEAD: usize = 128;
 const _: () = assert!(MAX_PART_BYTES + PART_OVERHEAD < MAX_PROPOSAL_BYTES);
 
 impl Shared {
-    /// Proposes the license. A long one goes ahead in parts; the answer is that of the entry that makes them valid, or of
-    /// the part that was denied.
+    /// Proposes the license. A long one goes ahead in parts, and what it makes of the pools is worked out while nobody waits
+    /// for it; the answer is that of the entry that makes the parts valid, or of the part that was denied.
     pub(crate) async fn install(&self, license: Compiled) -> Result<Answer, ProposeError> {
+        let license = Arc::new(license);
+        let encoded = license.clone();
         let encode = move || {
-            let bytes = compiled::to_bytes(&license);
-            (bytes.len() > MAX_PART_BYTES).then(|| (Digest::of(&bytes), bytes)).ok_or(license)
+            let bytes = compiled::to_bytes(&encoded);
+            (Digest::of(&bytes), bytes)
         };
-        let encoded = off_thread(encode).await.map_err(|error| ProposeError::Unknown(error.to_string()))?;
-        let (digest, bytes) = match encoded {
-            Ok(long) => long,
-            Err(short) => return self.propose(&Command::Install(short.into())).await,
-        };
+        let cut_short = |error: std::io::Error| ProposeError::Unknown(error.to_string());
+        let (digest, bytes) = off_thread(encode).await.map_err(cut_short)?;
+        if bytes.len() <= MAX_PART_BYTES {
+            return self.propose(&Command::Install(Install::Whole(license))).await;
+        }
         for (part, bytes) in (0..).zip(bytes.chunks(MAX_PART_BYTES)) {
             let answer = self.propose(&Command::Stage { digest, part, bytes: bytes.to_vec() }).await?;
             if !matches!(answer.outcome, Outcome::Staged { .. }) {
                 return Ok(answer);
             }
+        }
+        let state = self.machine.state();
+        if let Some(prepared) = off_thread(move || state.prepare(license, digest)).await.map_err(cut_short)? {
+            self.machine.keep(prepared);
         }
         self.propose(&Command::Install(Install::Staged { digest })).await
     }

@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
-use licensing_core::command::Proposal;
+use licensing_core::command::{Command, Install, Proposal};
 use licensing_core::edition::Edition;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
+use licensing_core::prepared::Prepared;
 use licensing_core::snapshot;
-use licensing_core::state::State;
+use licensing_core::state::{Applied, State};
 use openraft::entry::RaftEntry;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::broadcast;
 
-use crate::engine::runtime::{in_background, off_thread};
+use crate::engine::runtime::{in_background, let_go, off_thread};
 use crate::engine::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 use crate::environment::{Clock, SystemClock};
 use crate::store::shelf::SnapshotShelf;
@@ -98,13 +99,17 @@ impl Machine {
         (replica.state.clone(), meta)
     }
 
-    fn apply_one(&self, entry: Entry) -> io::Result<Option<Answer>> {
+    /// Keeps what was worked out for an install that is about to come.
+    pub(crate) fn keep(&self, prepared: Prepared) {
+        self.write().state.keep(prepared);
+    }
+
+    async fn apply_one(&self, entry: Entry) -> io::Result<Option<Answer>> {
         let log_id = entry.log_id();
-        let mut replica = self.write();
         let applied = match entry.payload {
             EntryPayload::Blank => None,
             EntryPayload::Membership(membership) => {
-                replica.membership = StoredMembership::new(Some(log_id), membership);
+                self.write().membership = StoredMembership::new(Some(log_id), membership);
                 None
             }
             EntryPayload::Normal(payload) => {
@@ -115,18 +120,35 @@ impl Machine {
                     proposal.at = SystemClock.now();
                 }
                 // Rules that are not known here cannot be applied: whoever went on would come to other answers.
-                replica.state.can_apply(&proposal).map_err(io::Error::other)?;
-                Some(replica.state.apply(LogIndex(log_id.index), &proposal))
+                self.look(|state| state.can_apply(&proposal)).map_err(io::Error::other)?;
+                let index = LogIndex(log_id.index);
+                Some(match proposal.command {
+                    Command::Install(Install::Staged { .. }) => self.apply_long(index, proposal).await?,
+                    _ => self.write().state.apply(index, &proposal),
+                })
             }
         };
-        replica.applied = Some(log_id);
-        drop(replica);
+        self.write().applied = Some(log_id);
         let Some(applied) = applied else { return Ok(None) };
         for event in applied.events {
             // No listener is no error.
             let _ = self.events.send(event);
         }
         Ok(Some(applied.answer))
+    }
+
+    /// Installing a long license takes longer than the node may be away: it is done on another thread, to a copy of the
+    /// state, which nobody else changes meanwhile. Letting go of the old one takes as long.
+    async fn apply_long(&self, index: LogIndex, proposal: Proposal) -> io::Result<Applied> {
+        let mut state = self.state();
+        let (state, applied) = off_thread(move || {
+            let applied = state.apply(index, &proposal);
+            (state, applied)
+        })
+        .await?;
+        let old = std::mem::replace(&mut self.write().state, state);
+        let_go(old)?;
+        Ok(applied)
     }
 }
 
@@ -145,7 +167,7 @@ impl RaftStateMachine<Types> for Machine {
     {
         let mut last = None;
         while let Some((entry, responder)) = entries.try_next().await? {
-            let mut answer = self.apply_one(entry)?;
+            let mut answer = self.apply_one(entry).await?;
             if planted(Mutant::AnswersShifted) {
                 answer = last.replace(answer.clone()).unwrap_or(answer);
             }

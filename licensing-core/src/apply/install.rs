@@ -10,7 +10,7 @@ use crate::encode::compiled;
 use crate::event::EventKind;
 use crate::license::Compiled;
 use crate::outcome::{Denial, Outcome};
-use crate::pools::layout::{Layout, MAX_POOLS};
+use crate::pools::layout::{Laid, Layout, MAX_POOLS};
 use crate::staging::Staging;
 use crate::state::State;
 use crate::vendor::{InstalledLicense, Vendor};
@@ -18,9 +18,9 @@ use crate::vendor::{InstalledLicense, Vendor};
 impl State {
     /// Installs a license. What is out stays out, also when the new license gives fewer seats.
     pub(crate) fn install(&mut self, install: &Install, applying: &mut Applying) -> Result<Outcome, Denial> {
-        let compiled = match install {
-            Install::Whole(compiled) => compiled.clone(),
-            Install::Staged { digest } => Arc::new(self.staged(digest)?),
+        let (compiled, prepared) = match install {
+            Install::Whole(compiled) => (compiled.clone(), None),
+            Install::Staged { digest } => self.staged(digest)?,
         };
         let vendor = compiled.license().vendor_name();
         let vendor: Arc<str> = vendor.ok_or_else(|| refused("it has no VENDOR line".to_owned()))?.into();
@@ -32,17 +32,19 @@ impl State {
             return Ok(Outcome::Installed { pools });
         }
         self.check_neighbours(&vendor, &compiled)?;
-        let (pools, catalog) = Layout::of(compiled.license()).replacing(&vendor, &self.pools);
-        if pools.len() > MAX_POOLS {
+        let laid = prepared.unwrap_or_else(|| Layout::of(compiled.license()).over(&vendor, &self.pools));
+        if laid.len() > MAX_POOLS {
             let problem = format!(
-                "it makes {} pools with what is served already, at most {MAX_POOLS} are kept: ask the \
-                                   publisher to combine lines",
-                pools.len()
+                "it makes {} pools with what is served already, at most {MAX_POOLS} are kept: ask the publisher to \
+                 combine lines",
+                laid.len()
             );
             return Err(refused(problem));
         }
+        let (pools, catalog) = laid.with_seats_of(&self.pools);
         let made = count(catalog.order.len());
         self.pools = pools;
+        self.aside.pools += 1;
         let installed = Arc::new(InstalledLicense { compiled, installed_at: applying.index });
         self.vendors.insert(vendor.clone(), Vendor { installed, catalog: Arc::new(catalog) });
         self.staging = None;
@@ -67,11 +69,20 @@ impl State {
         Ok(Outcome::Staged { parts })
     }
 
-    fn staged(&self, digest: &Digest) -> Result<Compiled, Denial> {
+    /// The license that came in parts, and the pools it makes if that was worked out beforehand.
+    fn staged(&mut self, digest: &Digest) -> Result<(Arc<Compiled>, Option<Laid>), Denial> {
+        let prepared = self.aside.take(digest);
         let staging = self.staging.as_deref().filter(|staging| staging.digest == *digest);
-        let bytes = staging.and_then(Staging::joined);
-        let bytes = bytes.ok_or_else(|| refused("its parts are not all here: send them again".to_owned()))?;
-        compiled::from_bytes(&bytes).map_err(|error| refused(error.to_string()))
+        let missing = || refused("its parts are not all here: send them again".to_owned());
+        let staging = staging.ok_or_else(missing)?;
+        if let Some((compiled, laid)) = prepared
+            && staging.is_complete()
+        {
+            return Ok((compiled, Some(laid)));
+        }
+        let bytes = staging.joined().ok_or_else(missing)?;
+        let compiled = compiled::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
+        Ok((Arc::new(compiled), None))
     }
 
     /// All vendors are served by the same servers.

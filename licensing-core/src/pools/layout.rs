@@ -67,45 +67,61 @@ impl Layout {
         }))
     }
 
-    /// Puts this layout in place of a vendor's pools among the `old` ones. Those with an equal key keep their id and their seats; those
-    /// that are gone stay without licensed seats while seats are out. New pools take the lowest numbers that are
-    /// not taken.
-    pub(crate) fn replacing(
-        self,
-        vendor: &str,
-        old: &OrdMap<PoolId, Pool>,
-    ) -> (OrdMap<PoolId, Pool>, Catalog) {
+    /// Puts this layout in place of a vendor's pools among the `old` ones, as if nobody held a seat of that vendor. Pools
+    /// with an equal key keep their id, those that are gone keep theirs for the seats that may be out; new pools take the
+    /// lowest numbers that are not taken. Depends on the ids and keys of the old pools only, not on their seats.
+    pub(crate) fn over(self, vendor: &str, old: &OrdMap<PoolId, Pool>) -> Laid {
         let is_own = |pool: &Pool| pool.terms.vendor == vendor;
-        let mut by_key: BTreeMap<&PoolKey, (PoolId, &Pool)> = old
-            .iter()
-            .filter(|(_, pool)| is_own(pool))
-            .map(|(id, pool)| (&pool.terms.key, (*id, pool)))
-            .collect();
+        let own = old.iter().filter(|(_, pool)| is_own(pool));
+        let mut by_key: BTreeMap<&PoolKey, PoolId> = own.map(|(id, pool)| (&pool.terms.key, *id)).collect();
         let mut free = (1..=u32::MAX).map(PoolId).filter(|id| !old.contains_key(id));
-        let mut kept = Vec::with_capacity(self.pools.len());
-        for (rank, terms) in self.pools {
-            let (id, in_use) = match by_key.remove(&terms.key) {
-                Some((id, pool)) => (Some(id), pool.in_use),
-                None => (free.next(), 0),
-            };
+        let placed = self.pools.into_iter().filter_map(|(rank, terms)| {
             // Always an id: a license has fewer lines than there are numbers.
-            if let Some(id) = id {
-                kept.push((id, rank, Pool { in_use, carried: in_use, terms: Arc::new(terms) }));
-            }
-        }
-        let gone: Vec<(PoolId, Pool)> =
-            by_key.into_values().filter_map(|(id, pool)| Some((id, retire(pool)?))).collect();
-        let (mut pools, catalog) = finish(kept.into_iter());
-        pools.extend(gone);
+            let id = by_key.remove(&terms.key).or_else(|| free.next())?;
+            Some((id, rank, Pool { in_use: 0, carried: 0, terms: Arc::new(terms) }))
+        });
+        let (mut pools, catalog) = finish(placed);
         pools.extend(old.iter().filter(|(_, pool)| !is_own(pool)).map(|(id, pool)| (*id, pool.clone())));
-        (pools, catalog)
+        Laid { vendor: vendor.to_owned(), pools, catalog }
     }
 }
 
-/// A pool whose lines are gone, if seats of it are still out.
-fn retire(pool: &Pool) -> Option<Pool> {
-    let terms = PoolTerms { lines: Vec::new(), ..PoolTerms::clone(&pool.terms) };
-    (pool.in_use > 0).then(|| Pool { in_use: pool.in_use, carried: pool.in_use, terms: Arc::new(terms) })
+/// The pools after a license was put in place of an older one, before they have their seats.
+#[derive(Debug, Clone)]
+pub(crate) struct Laid {
+    vendor: String,
+    pools: OrdMap<PoolId, Pool>,
+    catalog: Catalog,
+}
+
+impl Laid {
+    /// How many pools there are.
+    pub(crate) fn len(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// With the seats that are out of the `old` pools, over which it was laid. A vendor's pool that is gone stays without
+    /// licensed seats while seats are out.
+    pub(crate) fn with_seats_of(mut self, old: &OrdMap<PoolId, Pool>) -> (OrdMap<PoolId, Pool>, Catalog) {
+        for (id, pool) in old {
+            let known = self.pools.get(id);
+            if pool.terms.vendor != self.vendor {
+                if known.is_none_or(|known| known.in_use != pool.in_use) {
+                    self.pools.insert(*id, pool.clone());
+                }
+            } else if pool.in_use > 0 {
+                let (in_use, carried) = (pool.in_use, pool.in_use);
+                let terms = known.map_or_else(|| retired(pool), |known| known.terms.clone());
+                self.pools.insert(*id, Pool { in_use, carried, terms });
+            }
+        }
+        (self.pools, self.catalog)
+    }
+}
+
+/// The terms of a pool whose lines are gone.
+fn retired(pool: &Pool) -> Arc<PoolTerms> {
+    Arc::new(PoolTerms { lines: Vec::new(), ..PoolTerms::clone(&pool.terms) })
 }
 
 fn finish(placed: impl Iterator<Item = (PoolId, Rank, Pool)>) -> (OrdMap<PoolId, Pool>, Catalog) {

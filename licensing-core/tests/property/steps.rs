@@ -226,7 +226,7 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         },
     );
     let command = prop_oneof![
-        1 => license.prop_map(|license| Command::Install(license)),
+        1 => license.prop_map(Command::Install),
         1 => (token(), identity).prop_map(|(token, identity)| {
             Command::OpenSession { token, identity, address: None }
         }),

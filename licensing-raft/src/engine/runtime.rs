@@ -214,8 +214,16 @@ pub(crate) async fn in_background<T: Send + 'static>(
     wait.await.map_err(|_| io::Error::other("a background thread panicked"))
 }
 
+/// Drops something large where nobody waits for it; on a simulated node, here and now.
+pub(crate) fn let_go<T: Send + 'static>(large: T) -> io::Result<()> {
+    if TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
+        std::thread::Builder::new().name("background".to_owned()).spawn(move || drop(large))?;
+    }
+    Ok(())
+}
+
 /// Heavy work on a thread of its own; on a simulated node, here and now. The one door to other threads, but for
-/// [`in_background`].
+/// [`in_background`] and [`let_go`].
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {

@@ -371,9 +371,12 @@ mod tests {
             "`server1` in the license search path is no server: write port@host, such as 27000@server1; license \
              files cannot be named here",
         ),
-        ("0@a", "`0` in `0@a` is no port: write a number from 1 to 65535, or nothing for 27000"),
-        ("65536@a", "`65536` in `65536@a` is no port: write a number from 1 to 65535, or nothing for 27000"),
-        ("+1@a", "`+1` in `+1@a` is no port: write a number from 1 to 65535, or nothing for 27000"),
+        ("0@a", "`0` in `0@a` is no port: write a number from 1 to 65535, or nothing for 27000 to 27009"),
+        (
+            "65536@a",
+            "`65536` in `65536@a` is no port: write a number from 1 to 65535, or nothing for 27000 to 27009",
+        ),
+        ("+1@a", "`+1` in `+1@a` is no port: write a number from 1 to 65535, or nothing for 27000 to 27009"),
         (
             "27000@",
             "`27000@` names no host after the @: write a host name or an address, an IPv6 address in brackets, such \

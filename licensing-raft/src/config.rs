@@ -183,6 +183,9 @@ impl NodeConfig {
                 port.ok_or_else(|| ConfigError::NoPort { host: line.host.clone(), line: line.line })?;
             servers.push(ServerAddress { host: line.host.clone(), port });
         }
+        if !matches!(servers.len(), 1 | 3) {
+            return Err(ConfigError::NotATriad { servers: servers.len() });
+        }
         Ok(NodeConfig {
             role,
             servers,

@@ -67,7 +67,11 @@ fn files_that_cannot_be_served() {
             "error: cannot read license file none.lic: No such file",
         ),
         ("serve --license two.lic --role primary --data d", 1, "error: two.lic:2:1: …SERVER"),
-        ("serve --license one.lic --role primary --data d", 1, "error: one.lic: …three"),
+        (
+            "serve --license one.lic --role secondary --data d",
+            1,
+            "error: one.lic: a single server cannot be the secondary",
+        ),
         (
             "serve --license spread.lic --role primary --data d",
             1,

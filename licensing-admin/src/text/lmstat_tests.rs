@@ -4,7 +4,8 @@ use regex::Regex;
 
 use super::super::tests_support::{NOW, checkout, feature, page, survey};
 use super::*;
-use licensing_core::id::{Role, Seats};
+use licensing_client::protocol::VendorStatus;
+use licensing_core::id::{PoolId, Role, Seats};
 
 fn report(survey: &Survey, features: Features) -> String {
     let selection = Selection { features, server: None };
@@ -120,7 +121,9 @@ fn every_pool_of_a_feature_has_its_own_title() {
     let two_pools = everybody(|page| {
         page.features =
             vec![feature("f1", "1.0", Some(10), "permanent"), feature("f1", "2.5", Some(3), "1-jan-2030")];
+        page.features[1].pool = PoolId(2);
         let mut newer = checkout(90, "bob", 2);
+        newer.pool = PoolId(2);
         newer.licensed_version = "2.5".to_owned();
         newer.version = "2.5".to_owned();
         page.checkouts = vec![checkout(81, "ann", 1), newer];
@@ -149,11 +152,53 @@ Users of f1:  (Total of 13 licenses issued;  Total of 3 licenses in use)
     );
 }
 
+/// Two lines of one feature and version, kept apart by their VENDOR_STRING.
+#[test]
+fn a_checkout_stands_under_its_own_pool_and_nowhere_else() {
+    let two_pools = everybody(|page| {
+        let other = FeatureStatus { pool: PoolId(2), ..feature("f1", "1.0", Some(3), "1-jan-2030") };
+        page.features = vec![feature("f1", "1.0", Some(10), "permanent"), other];
+        page.features[1].in_use = Seats(1);
+        page.checkouts = vec![checkout(81, "ann", 1)];
+        page.checkouts[0].pool = PoolId(2);
+    });
+    check(
+        &two_pools,
+        Features::All,
+        &with_head(
+            "Feature usage info:
+
+Users of f1:  (Total of 13 licenses issued;  Total of 1 license in use)
+
+  \"f1\" v1.0, vendor: demo, expiry: 1-jan-2030
+  floating license
+
+    ann ws-07.example.com /dev/pts/3 (v1.000) (pat/2837 81), start Thu 9/24 21:35
+",
+        ),
+    );
+}
+
+#[test]
+fn every_vendor_has_its_daemon_line() {
+    let two_vendors = everybody(|page| {
+        let path = "/etc/licensing/acme.lic".to_owned();
+        page.vendors
+            .insert(0, VendorStatus { name: "acme".to_owned(), license_path: path, installed_at: None });
+        page.features.clear();
+    });
+    let text = block(&two_vendors, &Selection::default(), &TimeZone::UTC, false);
+    assert!(text.contains("on pat: /etc/licensing/acme.lic:/etc/licensing/triad.lic:\n"), "{text}");
+    let lines = "\n      acme: The desired vendor daemon is down. (-97,121)\n      demo: UP v0.1.0\n";
+    assert!(text.contains(lines), "{text}");
+}
+
 #[test]
 fn node_locked_and_uncounted_features_say_so() {
     let locked = everybody(|page| {
         page.features =
             vec![feature("serial", "1.0", None, "permanent"), feature("f1", "1.0", Some(2), "permanent")];
+        page.features[0].pool = PoolId(2);
         page.features[1].host_id = Some("0019d244e9fc".to_owned());
         page.features[1].in_use = Seats(1);
         page.checkouts = vec![checkout(81, "ann", 1)];

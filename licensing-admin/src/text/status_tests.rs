@@ -108,25 +108,30 @@ fn the_keys_scripts_rely_on_are_there() {
     assert_eq!(json["quorum"], true);
     assert_eq!(json["preferred"], serde_json::Value::Null);
     assert_eq!(json["signatures"], "unverified");
+    assert_eq!((&json["vendor"], &json["edition"]), (&"demo".into(), &1.into()));
+    assert_eq!(
+        json["vendors"][0],
+        serde_json::json!({ "name": "demo", "license_path": "/etc/licensing/triad.lic", "installed_at": 2 })
+    );
     assert_eq!(
         json["servers"][1],
         serde_json::json!({
             "role": "secondary", "host": "lee", "port": 2837, "up": true, "master": false, "version": "0.1.0",
-            "applied_index": 120, "log_lag": 0
+            "known_edition": 1, "applied_index": 120, "log_lag": 0
         })
     );
     assert_eq!(
         json["features"][0],
         serde_json::json!({
-            "name": "f1", "version": "1.0", "vendor": "demo", "issued": 10, "in_use": 4, "expires": "permanent"
+            "pool": 1, "name": "f1", "version": "1.0", "vendor": "demo", "issued": 10, "in_use": 4, "expires": "permanent"
         })
     );
     assert_eq!(
         json["checkouts"][1],
         serde_json::json!({
-            "handle": 90, "feature": "f1", "version": "1", "licensed_version": "1.0", "count": 3,
-            "user": "John Smith", "host": "ws-07.example.com", "display": "/dev/pts/3", "pid": 5172,
-            "since": "2026-09-24T21:35:05Z"
+            "handle": 90, "pool": 1, "vendor": "demo", "feature": "f1", "version": "1", "licensed_version": "1.0", "count": 3,
+            "user": "John Smith", "host": "ws-07.example.com", "display": "/dev/pts/3", "pid": 5172, "project": "",
+            "address": null, "since": "2026-09-24T21:35:05Z"
         })
     );
     assert_eq!(json["warnings"], serde_json::json!([]));

@@ -38,6 +38,9 @@ enum Verb {
         /// One JSON object instead of the timeline
         #[arg(long)]
         json: bool,
+        /// One server instead of three: it is killed and started again
+        #[arg(long)]
+        single: bool,
     },
 }
 
@@ -47,7 +50,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::serve(args),
         Verb::Check { file } => check::check(&file),
         Verb::PeerKey { file } => peer_key::make(file.as_deref()),
-        Verb::Demo { json } => demo::demo(json),
+        Verb::Demo { json, single } => demo::demo(json, single),
     })
 }
 

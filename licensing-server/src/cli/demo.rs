@@ -3,15 +3,14 @@
 use licensing_admin::console::{Failure, put, put_json, runtime, talk};
 use licensing_admin::exit::Exit;
 
-use crate::demo::show;
+use crate::demo::{show, show_single};
 
 /// What a shell calls a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-pub(super) fn demo(json: bool) -> Result<Exit, Failure> {
-    let program = std::env::current_exe().map_err(|error| {
-        Failure::unknown(format!("cannot find this program to start it three times: {error}"))
-    })?;
+pub(super) fn demo(json: bool, single: bool) -> Result<Exit, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::unknown(format!("cannot find this program to start it: {error}")))?;
     let tell = move |line: String| {
         if json {
             talk(line);
@@ -21,10 +20,16 @@ pub(super) fn demo(json: bool) -> Result<Exit, Failure> {
         }
     };
     let runtime = runtime()?;
+    let showing = async {
+        match single {
+            true => show_single(program, tell).await,
+            false => show(program, tell).await,
+        }
+    };
     let shown = runtime.block_on(async {
         // Leaving this block drops the servers, however it is left.
         tokio::select! {
-            shown = show(program, tell) => Some(shown),
+            shown = showing => Some(shown),
             () = interrupted() => None,
         }
     });

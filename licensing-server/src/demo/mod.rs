@@ -7,6 +7,7 @@
 mod audit;
 mod error;
 mod office;
+mod single;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 pub use error::DemoError;
+pub use single::show_single;
 
 use audit::{Findings, audit, status};
 use office::{HELD_EACH, LICENSED, Office, SPARE, USERS};
@@ -107,14 +109,19 @@ pub async fn show(program: PathBuf, tell: impl Fn(String)) -> Result<Summary, De
     let page = status(&triad, Role::Primary).await?;
     summary.double += page.checkouts.len() as u64;
     say(format!("all clients are gone, {} in use", counted(page.checkouts.len() as u64, "seat")));
-    tell(format!(
-        "         {} requests, {} without an answer, {} seats lost, {} counted twice",
-        summary.requests, summary.errors, summary.lost, summary.double
-    ));
+    tell(summary.words());
     Ok(summary)
 }
 
 impl Summary {
+    /// The last line.
+    fn words(&self) -> String {
+        format!(
+            "         {} requests, {} without an answer, {} seats lost, {} counted twice",
+            self.requests, self.errors, self.lost, self.double
+        )
+    }
+
     fn add(&mut self, found: &Findings) {
         self.lost += found.lost;
         self.double += found.unknown;

@@ -1,4 +1,4 @@
-//! Three real server processes on this machine, for demonstrations, tests and benchmarks: started, killed, paused and
+//! Three real server processes on this machine, or a single one, for demonstrations, tests and benchmarks: started, killed, paused and
 //! restarted at will, and gone with the last trace when the value is dropped.
 //!
 //! The property kept: no process outlives its [`LocalTriad`]. A drop kills and reaps; should this process itself be
@@ -37,7 +37,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 /// Tries with fresh ports before giving up.
 const START_TRIES: usize = 5;
 
-/// Three servers. Roles name them; methods that change them take `&mut self`, so two tests cannot fight over one.
+/// Three servers, or a single one. Roles name them; methods that change them take `&mut self`, so two tests cannot fight over one.
 #[derive(Debug)]
 pub struct LocalTriad {
     // Before the directory: processes go first.
@@ -49,7 +49,7 @@ pub struct LocalTriad {
 }
 
 impl LocalTriad {
-    /// Starts three servers of this program (`licensing-server`) and waits until all are ready, which is before they
+    /// Starts servers of this program (`licensing-server`) and waits until all are ready, which is before they
     /// have a master: see [`LocalTriad::wait_for_master`].
     pub async fn start(program: impl Into<PathBuf>, options: TriadOptions) -> Result<LocalTriad, TriadError> {
         let program = program.into();
@@ -73,11 +73,11 @@ impl LocalTriad {
         let mut triad = LocalTriad { servers: [const { None }; 3], program, options, ports, directory };
         triad.write_license(&triad.options.features)?;
         drop(held);
-        for role in Role::ALL {
-            triad.spawn(role)?;
+        for role in triad.roles() {
+            triad.spawn(*role)?;
         }
-        for role in Role::ALL {
-            triad.wait_until_ready(role).await?;
+        for role in triad.roles() {
+            triad.wait_until_ready(*role).await?;
         }
         Ok(triad)
     }
@@ -85,7 +85,7 @@ impl LocalTriad {
     /// Writes the license file all three read, with these FEATURE lines; a running master serves them after a reread.
     pub fn write_license(&self, features: &str) -> Result<(), TriadError> {
         let mut text = String::new();
-        for (port, role) in self.public_ports().into_iter().zip(Role::ALL) {
+        for (port, role) in self.public_ports().into_iter().zip(self.roles().iter().copied()) {
             text.push_str(&format!("SERVER 127.0.0.1 ANY {port}"));
             if role == Role::Primary {
                 text.push_str(if self.options.primary_is_master { " PRIMARY_IS_MASTER" } else { "" });
@@ -119,8 +119,16 @@ impl LocalTriad {
         ServerAddress::new("127.0.0.1", self.ports[role.place()])
     }
 
+    /// The servers there are.
+    pub fn roles(&self) -> &'static [Role] {
+        if self.options.single { &Role::ALL[..1] } else { &Role::ALL }
+    }
+
     /// What clients look in: what the SERVER lines say.
     pub fn search_path(&self) -> SearchPath {
+        if self.options.single {
+            return SearchPath::server(self.address(Role::Primary));
+        }
         SearchPath::triad(self.public_ports().map(|port| ServerAddress::new("127.0.0.1", port)))
     }
 
@@ -179,14 +187,14 @@ impl LocalTriad {
         self.wait_until_ready(role).await
     }
 
-    /// Starts all three at the same time, as [`LocalTriad::restart`] does one, and waits until all are ready.
+    /// Starts all at the same time, as [`LocalTriad::restart`] does one, and waits until all are ready.
     pub async fn restart_all(&mut self) -> Result<(), TriadError> {
-        for role in Role::ALL {
-            self.kill(role);
-            self.spawn(role)?;
+        for role in self.roles() {
+            self.kill(*role);
+            self.spawn(*role)?;
         }
-        for role in Role::ALL {
-            self.wait_until_ready(role).await?;
+        for role in self.roles() {
+            self.wait_until_ready(*role).await?;
         }
         Ok(())
     }
@@ -230,12 +238,12 @@ impl LocalTriad {
 
     /// Which server says that it is master.
     pub async fn master(&self) -> Option<Role> {
-        for role in Role::ALL {
-            if self.is_running(role)
-                && let Ok(status) = self.text_status(role).await
+        for role in self.roles() {
+            if self.is_running(*role)
+                && let Ok(status) = self.text_status(*role).await
                 && status.contains("(MASTER)")
             {
-                return Some(role);
+                return Some(*role);
             }
         }
         None
@@ -264,8 +272,8 @@ impl LocalTriad {
             }
             if Instant::now() >= deadline {
                 let mut seen = String::new();
-                for role in Role::ALL {
-                    seen.push_str(&format!("\n--- {role} ---\n{}", self.log_tail(role)));
+                for role in self.roles() {
+                    seen.push_str(&format!("\n--- {role} ---\n{}", self.log_tail(*role)));
                 }
                 return Err(TriadError::NotReached { awaited: awaited.to_owned(), seen });
             }

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-/// What the three servers are to be like.
+/// What the servers are to be like.
 #[derive(Debug, Clone)]
 pub struct TriadOptions {
+    /// One server with one SERVER line, the primary, instead of three.
+    pub single: bool,
     /// FEATURE and INCREMENT lines of vendor `demo`.
     pub features: String,
     /// PRIMARY_IS_MASTER on the first SERVER line.
@@ -38,6 +40,7 @@ pub struct OwnOptions {
 impl Default for TriadOptions {
     fn default() -> Self {
         TriadOptions {
+            single: false,
             features: "FEATURE f1 demo 1.0 permanent 10 SIGN=0\nFEATURE f2 demo 2.5 31-dec-2099 3 SIGN=0\n"
                 .to_owned(),
             primary_is_master: true,

@@ -26,6 +26,9 @@ use crate::operate::Servers;
 pub(super) struct CheckoutArgs {
     /// Feature name as in the license file
     feature: String,
+    /// Vendor of the feature [default: all vendors, in the order of their names]
+    #[arg(long, value_name = "VENDOR")]
+    vendor: Option<String>,
     /// Version needed: granted when it is not above the licensed one [default: any]
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
@@ -120,6 +123,9 @@ pub(super) async fn checkout(servers: &Servers, args: CheckoutArgs) -> Result<Ex
     };
     let mut events = client.events();
     let mut request = client.checkout(&args.feature).seats(args.count);
+    if let Some(vendor) = args.vendor {
+        request = request.vendor(vendor);
+    }
     if let Some(version) = args.version {
         request = request.version(version);
     }

@@ -31,6 +31,7 @@ pub(crate) async fn reread(server: Arc<Server>) -> Reply {
     }
 }
 
+/// One line for each change. When a file is refused the others are served all the same, and both are told.
 async fn reread_all(server: &Arc<Server>) -> Result<String, Reply> {
     // As they were before: whoever follows installs may have read the new files before this has its answers.
     let had = server.licenses();
@@ -40,13 +41,20 @@ async fn reread_all(server: &Arc<Server>) -> Result<String, Reply> {
         files.push(apart(move || Ok((read(&reader, &known.path)?, known))).await?);
     }
     let several = files.len() > 1;
-    let mut told = Vec::new();
+    let (mut told, mut refused) = (Vec::new(), Vec::new());
     for (file, had) in files {
         let name = if several { format!("{}: ", file.path.display()) } else { String::new() };
-        let words = reread_one(server, file, &had).await?;
-        told.extend(words.into_iter().map(|word| format!("{name}{word}")));
+        match reread_one(server, file, &had).await {
+            Ok(words) => told.extend(words.into_iter().map(|word| format!("{name}{word}"))),
+            Err(Reply::Error(why)) => refused.push(why),
+            Err(unanswered) => return Err(unanswered),
+        }
     }
-    Ok(told.join("\n"))
+    if refused.is_empty() {
+        return Ok(told.join("\n"));
+    }
+    // Why not comes first: that is what somebody has to do something about.
+    Err(Reply::Error(refused.into_iter().chain(told).collect::<Vec<_>>().join("\n")))
 }
 
 /// Serves what the file says; what has changed for whom, one sentence each.

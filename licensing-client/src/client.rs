@@ -33,6 +33,7 @@ const MAX_EVENTS: usize = 64;
 
 /// What a client needs to know.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ClientConfig {
     /// Where to look for servers.
     pub search_path: SearchPath,

@@ -10,6 +10,7 @@ use crate::search_path::ServerAddress;
 
 /// A connection to one server that cannot be used (any more).
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectionError {
     /// No connection could be made.
     #[error("{server} cannot be reached: {source}")]
@@ -87,6 +88,7 @@ impl std::fmt::Display for Awaited {
 
 /// No session could be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// No server of the search path said within the timeout that it is master, or the master never answered.
     #[error("no license server answered as master within {waited_ms} ms: {problems}")]
@@ -114,6 +116,7 @@ pub enum ConnectError {
 
 /// A request without a favourable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The servers said no, and why.
     #[error("{0}")]

@@ -5,6 +5,7 @@ use crate::search_path::ServerAddress;
 
 /// What happened to a client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClientEvent {
     /// The session was opened.
     Connected {

@@ -234,6 +234,7 @@ impl fmt::Display for SearchPath {
 
 /// A search path that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SearchPathError {
     /// No `@`: a license file, a directory, or a host without a port.
     #[error(

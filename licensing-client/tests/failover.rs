@@ -6,7 +6,7 @@ mod scripted;
 use std::time::Duration;
 
 use licensing_client::protocol::{MasterAddress, Reply, Request, ServerMessage, Whereabouts};
-use licensing_client::{ClientConfig, ClientEvent, RequestError, ServerAddress};
+use licensing_client::{ClientEvent, RequestError, ServerAddress};
 use licensing_core::id::{Handle, Role};
 use scripted::{
     SESSION, Stage, TOKEN, address, config, connected, connected_with, connecting, millis_since, server_list,
@@ -221,8 +221,11 @@ async fn two_servers_that_send_clients_to_each_other_are_not_asked_in_a_hot_loop
     let stage = Stage::new();
     let ([primary, secondary, tertiary], path) = stage.triad();
     drop(tertiary);
-    let connecting =
-        connecting(&stage, ClientConfig { connect_timeout: Duration::from_secs(5), ..config(path) });
+    let connecting = connecting(&stage, {
+        let mut config = config(path);
+        config.connect_timeout = Duration::from_secs(5);
+        config
+    });
     for (mut server, other) in [(primary, Secondary), (secondary, Primary)] {
         tokio::spawn(async move {
             loop {
@@ -316,7 +319,11 @@ async fn silence_for_1500_ms_ends_the_connection() {
 async fn an_outage_longer_than_the_timeout_leaves_it_unknown_and_seats_granted_late_go_back() {
     let stage = Stage::new();
     let ([mut primary, secondary, tertiary], path) = stage.triad();
-    let config = ClientConfig { reconnect_timeout: Duration::from_secs(20), ..config(path) };
+    let config = {
+        let mut config = config(path);
+        config.reconnect_timeout = Duration::from_secs(20);
+        config
+    };
     let (client, mut peer) = connected_with(&stage, &mut primary, config).await;
     let begin = Instant::now();
     let sent = tokio::spawn(client.checkout("a").seats(3).send());
@@ -391,7 +398,11 @@ async fn a_role_stands_for_its_place_in_the_search_path_whatever_the_servers_cal
 async fn a_relayed_client_comes_back_through_the_same_address() {
     let stage = Stage::new();
     let ([mut balancer, _secondary, _tertiary], _) = stage.triad();
-    let config = ClientConfig { relay: true, ..config("1@primary".parse().unwrap()) };
+    let config = {
+        let mut config = config("1@primary".parse().unwrap());
+        config.relay = true;
+        config
+    };
     let (_client, mut peer) = connected_with(&stage, &mut balancer, config).await;
     assert!(peer.hello.relay);
     peer.moved(Some(Secondary)).await;

@@ -5,7 +5,7 @@ mod scripted;
 use std::time::Duration;
 
 use licensing_client::protocol::{MAX_UNANSWERED, Reply, Request, StatusFilter};
-use licensing_client::{ClientConfig, ClientEvent, ConnectError, RequestError};
+use licensing_client::{ClientEvent, ConnectError, RequestError};
 use licensing_core::command::Action;
 use licensing_core::id::{Handle, Role, Seats};
 use licensing_core::outcome::{Denial, Outcome};
@@ -338,8 +338,11 @@ async fn without_a_master_connecting_ends_and_says_who_said_what() {
     let stage = Stage::new();
     let ([primary, mut secondary, tertiary], path) = stage.triad();
     drop((primary, tertiary));
-    let connecting =
-        connecting(&stage, ClientConfig { connect_timeout: Duration::from_secs(3), ..config(path) });
+    let connecting = connecting(&stage, {
+        let mut config = config(path);
+        config.connect_timeout = Duration::from_secs(3);
+        config
+    });
     let _standby = secondary.accept(None).await;
     let error = connecting.await.unwrap().unwrap_err();
     assert_eq!(

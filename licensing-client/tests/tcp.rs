@@ -59,7 +59,11 @@ async fn administrators_prove_their_key() {
         error.to_string(),
         "maintenance of the secondary was refused: only administrators may do that"
     );
-    let admin = ClientConfig { admin_key: Some(AdminKey::from_bytes(ADMIN_KEY)), ..plain };
+    let admin = {
+        let mut config = plain;
+        config.admin_key = Some(AdminKey::from_bytes(ADMIN_KEY));
+        config
+    };
     let client = Client::connect(admin).await.unwrap();
     let answer = client.call(maintain).await.unwrap();
     assert_eq!(answer.outcome, Outcome::Maintained { role: Role::Secondary, on: true });
@@ -92,7 +96,11 @@ async fn nobody_listening_is_an_error_that_names_everybody() {
     let server = ServerAddress::new("127.0.0.1", listener.local_addr().unwrap().port());
     drop(listener);
     let config = ClientConfig::new(SearchPath::server(server.clone()));
-    let config = ClientConfig { connect_timeout: Duration::from_millis(200), ..config };
+    let config = {
+        let mut config = config;
+        config.connect_timeout = Duration::from_millis(200);
+        config
+    };
     let error = Client::connect(config).await.unwrap_err();
     assert!(matches!(error, ConnectError::NoMaster { waited_ms: 200, .. }));
     let text = error.to_string();

@@ -8,7 +8,7 @@ use bincode::config;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Most bytes a decoded message may claim: the largest frame (snapshot chunk, 4 MiB) with its envelope.
+/// Most bytes a decoded message may claim: the largest frame of a peer (4 MiB: a batch of entries) with its envelope.
 pub const MESSAGE_LIMIT: usize = 5 << 20;
 
 /// Most bytes a decoded snapshot may claim: a million checkouts are about 60 MB, so this is out of reach for honest
@@ -20,6 +20,7 @@ pub(crate) const USUAL_BYTES: usize = 128;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CodecError {
     /// They do not decode.
     #[error("malformed {what}: {problem}")]

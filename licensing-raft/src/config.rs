@@ -36,6 +36,7 @@ pub const FIRST_PORT: u16 = 27000;
 /// How fast the triad notices a dead master. All three servers must use the same values: a server's own lease decides
 /// both how long it trusts a silent leader and how long it may serve without hearing from a quorum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timings {
     /// Time between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
@@ -127,6 +128,7 @@ impl fmt::Debug for PeerKey {
 
 /// Everything a [`crate::Node`] has to be told.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NodeConfig {
     /// Which of the three servers this is. A single server is the primary.
     pub role: Role,

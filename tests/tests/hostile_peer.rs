@@ -217,7 +217,8 @@ async fn a_stranger_is_not_listened_to() {
     let before = triad.holdings().await;
     let honest = triad.config(Secondary).clone();
     for peer_key in [None, Some(key("5b"))] {
-        let stranger = NodeConfig { peer_key, ..honest.clone() };
+        let mut stranger: NodeConfig = honest.clone();
+        stranger.peer_key = peer_key;
         let met = triad.impostor(&stranger, Primary).await.err();
         let expected = "the peer does not know the peer key: give all three servers the same key file";
         assert_eq!(met.as_deref(), Some(expected));

@@ -99,6 +99,8 @@ impl Voice {
             ClientEvent::SessionLost => {
                 self.say("the session is gone and its seats with it", &Happening::Lost)
             }
+            // What a later client may tell besides is nothing that scripts wait for.
+            _ => Ok(()),
         }
     }
 }

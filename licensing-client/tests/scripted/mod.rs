@@ -115,7 +115,12 @@ pub fn config(search_path: SearchPath) -> ClientConfig {
         pid: 1,
         project: String::new(),
     };
-    ClientConfig { identity, software: text("test"), ..ClientConfig::new(search_path) }
+    {
+        let mut config = ClientConfig::new(search_path);
+        config.identity = identity;
+        config.software = text("test");
+        config
+    }
 }
 
 /// Begins to connect; finish with `.await.unwrap().unwrap()`.

@@ -15,6 +15,7 @@ use crate::state::State;
 /// A state that cannot be: a bug in this crate, or bytes that are not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not true that {claim}: {detail}")]
+#[non_exhaustive]
 pub struct Violation {
     /// What should be true.
     pub claim: &'static str,

@@ -9,6 +9,7 @@ use crate::state::State;
 
 /// Seats in somebody's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckoutView<'a> {
     /// Its name.
     pub handle: Handle,

@@ -7,6 +7,7 @@ use crate::vendor::InstalledLicense;
 
 /// One pool, at the state's time.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PoolView<'a> {
     /// Its name inside this state.
     pub id: PoolId,

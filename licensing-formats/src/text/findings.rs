@@ -23,8 +23,9 @@ const MAX_QUOTED_CHARACTERS: usize = 48;
 ///
 /// Displays as `line:column: problem, help` without a final full stop; put the file name and a colon in
 /// front to get a place that editors can jump to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{line}:{column}: {problem}, {help}")]
+#[non_exhaustive]
 pub struct LicenseError {
     /// Physical line in the file, from 1.
     pub line: u32,
@@ -37,7 +38,7 @@ pub struct LicenseError {
 }
 
 /// All errors found in a license file in line order, at most [`MAX_ERRORS`]. Displays one per line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LicenseErrors(pub Vec<LicenseError>);
 
 impl std::fmt::Display for LicenseErrors {
@@ -56,6 +57,7 @@ impl std::error::Error for LicenseErrors {}
 
 /// Something suspicious that did not stop the license from being read. Displays as `line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// Physical line in the file, from 1.
     pub line: u32,

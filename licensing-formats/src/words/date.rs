@@ -36,6 +36,7 @@ pub enum Expiry {
 
 /// Why a text is not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DateError {
     /// Not three parts with `-` between them.
     #[error("it is not of the form dd-mmm-yyyy")]

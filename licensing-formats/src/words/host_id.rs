@@ -36,6 +36,7 @@ pub enum HostId {
 
 /// Why a text is not a host id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HostIdError {
     /// No text at all.
     #[error("it is empty")]

@@ -26,6 +26,7 @@ pub struct Version {
 
 /// Why a text is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionError {
     /// No text at all.
     #[error("it is empty")]

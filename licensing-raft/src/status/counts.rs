@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How often the rarer things have happened on one server since its start. For metrics, and for tests that must know
 /// that what they provoke did happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeCounts {
     /// Handovers this server began as a leader.
     pub handovers: u64,

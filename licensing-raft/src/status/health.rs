@@ -11,6 +11,7 @@ use crate::shared::Shared;
 
 /// What one server knows of a server of its triad (itself included).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerHealth {
     /// Which server.
     pub role: Role,

@@ -66,7 +66,7 @@ impl Disk {
     /// Carries out the writes in order; durable on return. After an error nothing more may be written.
     pub(crate) fn commit(&mut self, writes: &[Write], committed: Option<LogId>) -> io::Result<()> {
         let step = AssertUnwindSafe(|| self.commit_steps(writes, committed));
-        catch_unwind(step).unwrap_or_else(|_| Err(io::Error::other("sled panicked while writing")))
+        catch_unwind(step).unwrap_or_else(|_| Err(io::Error::other("the store panicked while writing")))
     }
 
     /// Syncs what is only written, for a clean stop.

@@ -49,7 +49,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Opens the mark, or makes one that says nothing. `Err(None)` in the shared result: the mark is unreadable.
+    /// Opens the mark, or makes one that says nothing. The inner error: neither slot can be read.
     pub(crate) fn open(path: &Path) -> io::Result<Result<Mark, Unreadable>> {
         let existed = path.exists();
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;

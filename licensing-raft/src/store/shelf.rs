@@ -1,6 +1,5 @@
-//! Snapshots: plain files beside the database, one at a time. A snapshot is written once, read once and thrown away as
-//! a whole, and may be large; inside sled it would pass through the same log as the checkouts and hold them up
-//! (ADR 0006).
+//! Snapshots: plain files beside the log, one at a time. A snapshot is written once, read once and thrown away as a whole,
+//! and may be large; in a file of its own it holds up no entry (ADR 0006).
 //!
 //! A snapshot file is a record of its own: magic, format version, length of the description, the description (log
 //! id and membership), the state, and a CRC-32C over all of it. It is written to a temporary name, synced, renamed.

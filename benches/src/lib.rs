@@ -30,6 +30,7 @@ pub mod peer;
 pub mod plot;
 pub mod probe;
 pub mod recovery;
+pub mod reread;
 pub mod scale;
 pub mod seats;
 pub mod snapshots;

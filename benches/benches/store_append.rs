@@ -15,8 +15,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use licensing_benches::output::talk;
-use licensing_benches::triad::{Profile, TriadArgs};
+use licensing_benches::show::output::talk;
+use licensing_benches::work::triad::{Profile, TriadArgs};
 use licensing_core::command::Proposal;
 use licensing_core::id::Role;
 use licensing_core::license::License;

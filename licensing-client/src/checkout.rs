@@ -14,6 +14,14 @@ use crate::ticket::{Command, SeatGuard};
 /// The version below all others, for callers that take any.
 const ANY_VERSION: &str = "0.0";
 
+impl Client {
+    /// Asks for seats of a feature: one seat of any version, unless the request is told otherwise before it is
+    /// awaited.
+    pub fn checkout(&self, feature: impl Into<String>) -> CheckoutRequest {
+        CheckoutRequest::new(self.clone(), feature.into())
+    }
+}
+
 /// A request for seats. Await it, or call [`CheckoutRequest::send`].
 #[derive(Debug)]
 #[must_use = "nothing is asked before the request is awaited"]
@@ -26,7 +34,7 @@ pub struct CheckoutRequest {
 }
 
 impl CheckoutRequest {
-    pub(crate) fn new(client: Client, feature: String) -> CheckoutRequest {
+    fn new(client: Client, feature: String) -> CheckoutRequest {
         CheckoutRequest { client, vendor: None, feature, version: ANY_VERSION.to_owned(), seats: 1 }
     }
 

@@ -11,7 +11,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::admin_key::AdminKey;
-use crate::checkout::CheckoutRequest;
 use crate::dial::{Dial, OsTokens, TcpDial, TokenSource};
 use crate::driver::{Driver, Setup};
 use crate::error::{ConnectError, RequestError};
@@ -138,12 +137,6 @@ impl Client {
         let first_events = Mutex::new(Some(first_events));
         let shared = Shared { session, token, commands, permits, events, first_events, server };
         Ok(Client { shared: Arc::new(shared) })
-    }
-
-    /// Asks for seats of a feature: one seat of any version, unless the request is told otherwise before it is
-    /// awaited.
-    pub fn checkout(&self, feature: impl Into<String>) -> CheckoutRequest {
-        CheckoutRequest::new(self.clone(), feature.into())
     }
 
     /// Asks for any action, exactly once, and gives the answer as it is: a denial too, with the index that

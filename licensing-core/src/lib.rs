@@ -88,10 +88,11 @@ pub mod license;
 // The decision: the state, what each command does to it, the rules of seats, and the book they are written in.
 mod apply;
 mod applying;
+mod aside;
 mod holding;
 mod ledger;
 mod pools;
-pub mod prepared;
+mod prepared;
 mod rules;
 pub mod session;
 pub mod staging;
@@ -112,6 +113,7 @@ pub mod mastership;
 #[doc(hidden)]
 pub mod mutant;
 
+pub use aside::Prepared;
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use crate::applying::Applying;
+use crate::aside::Aside;
 use crate::command::{Command, Proposal};
 use crate::edition::{Edition, UnknownEdition};
 use crate::event::Event;
@@ -21,7 +22,6 @@ use crate::id::{Handle, LogIndex, PoolId, Role, SessionId, Timestamp, Token};
 use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial, Outcome};
 use crate::pools::Pool;
-use crate::prepared::Aside;
 use crate::session::Session;
 use crate::staging::Staging;
 use crate::vendor::Vendor;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
+use licensing_core::Prepared;
 use licensing_core::command::{Command, Install, Proposal};
 use licensing_core::edition::Edition;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
-use licensing_core::prepared::Prepared;
 use licensing_core::snapshot;
 use licensing_core::state::{Applied, State};
 use openraft::entry::RaftEntry;

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use licensing_benches::conditions::{Conditions, machine};
-use licensing_benches::crowd::DISK_STALL;
-use licensing_benches::failover::{FailoverReport, How, Observed, run};
-use licensing_benches::output::{finish, words};
-use licensing_benches::peer::Peer;
-use licensing_benches::peer::failover::{Observed as PeerObserved, run as run_peer};
-use licensing_benches::trace::{plot, typical};
-use licensing_benches::triad::{TriadArgs, serve_if_asked};
+use licensing_benches::measure::trace::{plot, typical};
+use licensing_benches::programs::failover::{FailoverReport, How, Observed, run};
+use licensing_benches::rivals::Rival;
+use licensing_benches::rivals::failover::{Observed as RivalObserved, run as run_rival};
+use licensing_benches::show::conditions::{Conditions, machine};
+use licensing_benches::show::output::{finish, words};
+use licensing_benches::work::crowd::DISK_STALL;
+use licensing_benches::work::triad::{TriadArgs, serve_if_asked};
 
 /// Given back at once, however often it has crashed: here it always has.
 const NO_HOLD: [&str; 2] = ["--failback-hold", "0s"];
@@ -32,11 +32,11 @@ struct Args {
     #[arg(long, value_enum, default_value_t)]
     how: How,
     /// Measure this one after the triad: its leader is killed with SIGKILL, whatever --how says
-    #[arg(long, value_parser = replicated_peer())]
-    peer: Option<Peer>,
-    /// How often the peer's leader is killed
+    #[arg(long, value_parser = replicated_rival())]
+    rival: Option<Rival>,
+    /// How often the rival's leader is killed
     #[arg(long, value_name = "ROUNDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    peer_rounds: u16,
+    rival_rounds: u16,
     /// Draw the waits of clients through one round, the one whose result is the median
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -48,8 +48,8 @@ struct Args {
 }
 
 /// The one with somebody to take over.
-fn replicated_peer() -> impl TypedValueParser<Value = Peer> {
-    PossibleValuesParser::new([Peer::Etcd.name()]).map(|_| Peer::Etcd)
+fn replicated_rival() -> impl TypedValueParser<Value = Rival> {
+    PossibleValuesParser::new([Rival::Etcd.name()]).map(|_| Rival::Etcd)
 }
 
 fn main() -> ExitCode {
@@ -69,7 +69,7 @@ async fn measure(args: &Args) -> anyhow::Result<(FailoverReport, String)> {
         let mut triad = args.triad.start(&directory, 1, clients, &NO_HOLD).await?;
         run(&mut triad, args.how, rounds, clients, args.plot.is_some()).await?
     };
-    let theirs = measure_peer(args).await?;
+    let theirs = measure_rival(args).await?;
     let failover_ms = ours.failover.longest();
     let report = FailoverReport {
         failover_ms,
@@ -80,28 +80,28 @@ async fn measure(args: &Args) -> anyhow::Result<(FailoverReport, String)> {
         clients,
         how: args.how.name(),
         profile: args.triad.profile.name(),
-        peer: theirs.as_ref().map(|theirs| theirs.report(&failover_ms)),
+        rival: theirs.as_ref().map(|theirs| theirs.report(&failover_ms)),
     };
     draw(args, &ours, theirs.as_ref())?;
     let mut table = table(&report, &ours);
     if let Some(theirs) = &theirs {
-        table.push_str(&peer_table(&report, theirs));
+        table.push_str(&rival_table(&report, theirs));
     }
     table.push_str(&conditions.after_run());
     Ok((report, table))
 }
 
 /// After the triad, on the same disk with as many clients.
-async fn measure_peer(args: &Args) -> anyhow::Result<Option<PeerObserved>> {
-    if !args.peer.is_some_and(Peer::is_there) {
+async fn measure_rival(args: &Args) -> anyhow::Result<Option<RivalObserved>> {
+    if !args.rival.is_some_and(Rival::is_there) {
         return Ok(None);
     }
     let directory = args.triad.directory()?;
-    let (rounds, clients) = (usize::from(args.peer_rounds), usize::from(args.clients));
-    Ok(Some(run_peer(directory.path(), rounds, clients, args.plot.is_some()).await?))
+    let (rounds, clients) = (usize::from(args.rival_rounds), usize::from(args.clients));
+    Ok(Some(run_rival(directory.path(), rounds, clients, args.plot.is_some()).await?))
 }
 
-fn draw(args: &Args, ours: &Observed, theirs: Option<&PeerObserved>) -> anyhow::Result<()> {
+fn draw(args: &Args, ours: &Observed, theirs: Option<&RivalObserved>) -> anyhow::Result<()> {
     let (Some(file), Some(round)) = (&args.plot, typical(&ours.traces)) else { return Ok(()) };
     let theirs = theirs.and_then(|theirs| Some(("etcd", typical(&theirs.traces)?)));
     let conditions =
@@ -135,15 +135,15 @@ fn table(report: &FailoverReport, observed: &Observed) -> String {
     text
 }
 
-fn peer_table(report: &FailoverReport, theirs: &PeerObserved) -> String {
-    let Some(peer) = &report.peer else { return String::new() };
+fn rival_table(report: &FailoverReport, theirs: &RivalObserved) -> String {
+    let Some(rival) = &report.rival else { return String::new() };
     let mut text = format!(
         "{} {}: {} rounds of SIGKILL to the leader, {} requests without an answer\n",
-        peer.system, peer.version, peer.rounds, peer.unknown
+        rival.system, rival.version, rival.rounds, rival.unknown
     );
     for (name, windows) in [("another member takes over", &theirs.failover), ("undisturbed", &theirs.quiet)] {
         text.push_str(&format!("  {name:<30} {}\n", windows.longest()));
     }
-    text.push_str(&format!("  triad / {}: {:.2} of the median\n", peer.system, peer.median_ratio));
+    text.push_str(&format!("  triad / {}: {:.2} of the median\n", rival.system, rival.median_ratio));
     text
 }

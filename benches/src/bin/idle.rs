@@ -4,14 +4,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::Conditions;
-use licensing_benches::cpu::CpuUse;
-use licensing_benches::files::allow_connections;
-use licensing_benches::idle::{IdleReport, Plan, run};
-use licensing_benches::memory::mebibytes;
-use licensing_benches::output::finish;
-use licensing_benches::targets;
-use licensing_benches::triad::{TriadArgs, serve_if_asked};
+use licensing_benches::measure::cpu::CpuUse;
+use licensing_benches::measure::memory::mebibytes;
+use licensing_benches::programs::idle::{IdleReport, Plan, run};
+use licensing_benches::show::conditions::Conditions;
+use licensing_benches::show::output::finish;
+use licensing_benches::show::targets;
+use licensing_benches::work::files::allow_connections;
+use licensing_benches::work::triad::{TriadArgs, serve_if_asked};
 
 /// Connects many clients to three servers on this machine and measures what they cost while they only show that they
 /// live.

@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::{Conditions, machine};
-use licensing_benches::cpu::CpuWatch;
-use licensing_benches::limits::Limits;
-use licensing_benches::load::{Load, LoadReport, Plan, parse_servers};
-use licensing_benches::output::{finish, talk, words};
-use licensing_benches::peer::comparison::{Comparison, LimitsRow, Measured, PeerRow, Point, Points};
-use licensing_benches::peer::{Peer, PeerClients, PeerLayout};
-use licensing_benches::probe::DiskProbe;
-use licensing_benches::seats::{Seats, TriadSeats};
-use licensing_benches::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
+use licensing_benches::measure::cpu::CpuWatch;
+use licensing_benches::measure::limits::Limits;
+use licensing_benches::measure::probe::DiskProbe;
+use licensing_benches::programs::load::{Load, LoadReport, Plan, parse_servers};
+use licensing_benches::rivals::comparison::{Comparison, LimitsRow, Measured, Point, Points, RivalRow};
+use licensing_benches::rivals::{Rival, RivalClients, RivalLayout};
+use licensing_benches::show::conditions::{Conditions, machine};
+use licensing_benches::show::output::{finish, talk, words};
+use licensing_benches::work::seats::{Seats, TriadSeats};
+use licensing_benches::work::triad::{TriadArgs, close_all, connect_all, serve_if_asked};
 use licensing_client::SearchPath;
 
 /// Starts three servers on this machine and lets clients check seats out and in, as fast as the answers come.
@@ -38,15 +38,15 @@ struct Args {
     warmup: u64,
     /// Measure this one after the triad, at the same work on the same disk; may be given more than once
     #[arg(long, value_enum)]
-    peer: Vec<Peer>,
+    rival: Vec<Rival>,
     /// How seats lie in etcd
     #[arg(long, value_enum, default_value_t)]
-    peer_layout: PeerLayout,
+    rival_layout: RivalLayout,
     /// Draw throughput over clients
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Ask these servers (port@host,port@host,port@host) instead of starting any; their license needs f1, f2 …
-    #[arg(long, value_name = "LIST", value_parser = parse_servers, conflicts_with = "peer")]
+    #[arg(long, value_name = "LIST", value_parser = parse_servers, conflicts_with = "rival")]
     servers: Option<SearchPath>,
     #[command(flatten)]
     triad: TriadArgs,
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 /// A thread for each core serves the clients: more would only compete with the servers.
 #[tokio::main(flavor = "multi_thread")]
 async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
-    let (peers, missing): (Vec<Peer>, Vec<Peer>) = args.peer.iter().partition(|peer| peer.is_there());
+    let (rivals, missing): (Vec<Rival>, Vec<Rival>) = args.rival.iter().partition(|rival| rival.is_there());
     let directory = args.triad.directory()?;
     let conditions = Conditions::before_run(args.servers.is_none().then_some(directory.path()))?;
     let (mut points, mut text) = (Vec::new(), String::new());
@@ -81,10 +81,10 @@ async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
         };
         let ours = measure_triad(args, &plan).await?;
         let mut rows = Vec::new();
-        for peer in &peers {
-            rows.push(measure_peer(args, *peer, &plan, &ours.report).await?);
+        for rival in &rivals {
+            rows.push(measure_rival(args, *rival, &plan, &ours.report).await?);
         }
-        let point = Point { ours, peers: rows };
+        let point = Point { ours, rivals: rows };
         text.push_str(&point.table());
         if let Some(limits) = &conditions.limits {
             text.push_str(&ratios(limits, &point.ours.report));
@@ -95,7 +95,7 @@ async fn measure(args: &Args) -> anyhow::Result<(Comparison, String)> {
     let comparison = Comparison {
         points: Points::of(points),
         limits: conditions.limits.as_ref().map(LimitsRow::from),
-        missing_peers: missing.into_iter().map(Peer::name).collect(),
+        missing_rivals: missing.into_iter().map(Rival::name).collect(),
     };
     if let Some(file) = &args.plot {
         let conditions = format!("{}; {} s for each point", machine(), args.seconds);
@@ -123,18 +123,23 @@ async fn measure_triad(args: &Args, plan: &Plan) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-async fn measure_peer(args: &Args, peer: Peer, plan: &Plan, ours: &LoadReport) -> anyhow::Result<PeerRow> {
+async fn measure_rival(
+    args: &Args,
+    rival: Rival,
+    plan: &Plan,
+    ours: &LoadReport,
+) -> anyhow::Result<RivalRow> {
     let directory = args.triad.directory()?;
-    talk(format_args!("starting {}", peer.name()));
-    let running = peer.start(directory.path(), plan).await?;
-    let (name, disk, watch) = (peer.name(), Some(directory.path()), || CpuWatch::of(running.processes()));
-    let measured = match running.clients(plan, args.peer_layout).await? {
-        PeerClients::SeatKeys(seats) => drive(name, plan, seats, disk, watch).await,
-        PeerClients::Counters(seats) => drive(name, plan, seats, disk, watch).await,
-        PeerClients::Postgres(seats) => drive(name, plan, seats, disk, watch).await,
+    talk(format_args!("starting {}", rival.name()));
+    let running = rival.start(directory.path(), plan).await?;
+    let (name, disk, watch) = (rival.name(), Some(directory.path()), || CpuWatch::of(running.processes()));
+    let measured = match running.clients(plan, args.rival_layout).await? {
+        RivalClients::SeatKeys(seats) => drive(name, plan, seats, disk, watch).await,
+        RivalClients::Counters(seats) => drive(name, plan, seats, disk, watch).await,
+        RivalClients::Postgres(seats) => drive(name, plan, seats, disk, watch).await,
     };
-    let head = (name, running.version(), peer.layout(args.peer_layout));
-    Ok(PeerRow::new(head, ours, measured?))
+    let head = (name, running.version(), rival.layout(args.rival_layout));
+    Ok(RivalRow::new(head, ours, measured?))
 }
 
 /// The same for every system: warm-up, then the load, with a look at the disk and at the processors.

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::Conditions;
-use licensing_benches::cpu::CpuUse;
-use licensing_benches::output::{finish, micros, words};
-use licensing_benches::overload::{OverloadPlan, OverloadReport, overload, seats};
-use licensing_benches::triad::{TriadArgs, serve_if_asked};
+use licensing_benches::measure::cpu::CpuUse;
+use licensing_benches::programs::overload::{OverloadPlan, OverloadReport, overload, seats};
+use licensing_benches::show::conditions::Conditions;
+use licensing_benches::show::output::{finish, micros, words};
+use licensing_benches::work::triad::{TriadArgs, serve_if_asked};
 
 /// Starts three servers on this machine, finds their capacity, and offers a multiple of it while sessions renew.
 #[derive(Debug, Parser)]

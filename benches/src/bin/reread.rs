@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::conditions::Conditions;
-use licensing_benches::output::{finish, micros};
-use licensing_benches::reread::{Plan, RereadReport, run};
-use licensing_benches::targets;
-use licensing_benches::triad::{TriadArgs, serve_if_asked};
+use licensing_benches::programs::reread::{Plan, RereadReport, run};
+use licensing_benches::show::conditions::Conditions;
+use licensing_benches::show::output::{finish, micros};
+use licensing_benches::show::targets;
+use licensing_benches::work::triad::{TriadArgs, serve_if_asked};
 
 /// Lets three servers on this machine read a license of many lines while clients take and return seats, and measures how
 /// long it takes and how long their slowest answer took meanwhile.

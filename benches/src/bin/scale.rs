@@ -4,15 +4,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use licensing_benches::answers::Latency;
-use licensing_benches::conditions::Conditions;
-use licensing_benches::cpu::CpuUse;
-use licensing_benches::memory::mebibytes;
-use licensing_benches::output::{finish, micros};
-use licensing_benches::recovery::Return;
-use licensing_benches::scale::{Plan, ScaleReport, run};
-use licensing_benches::targets;
-use licensing_benches::triad::{TriadArgs, serve_if_asked};
+use licensing_benches::measure::cpu::CpuUse;
+use licensing_benches::measure::memory::mebibytes;
+use licensing_benches::measure::recovery::Return;
+use licensing_benches::programs::scale::{Plan, ScaleReport, run};
+use licensing_benches::show::conditions::Conditions;
+use licensing_benches::show::output::{finish, micros};
+use licensing_benches::show::targets;
+use licensing_benches::work::answers::Latency;
+use licensing_benches::work::triad::{TriadArgs, serve_if_asked};
 
 /// The sessions that are filled in have no client that would give signs of life: they must outlast the run.
 const GRACE: [&str; 2] = ["--session-grace", "2h"];

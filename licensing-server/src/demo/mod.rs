@@ -8,50 +8,24 @@ mod audit;
 mod error;
 mod office;
 mod single;
+mod summary;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use licensing_client::text::counted;
 use licensing_core::id::Role;
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 pub use error::DemoError;
 pub use single::show_single;
+pub use summary::Summary;
 
-use audit::{Findings, audit, status};
+use audit::{audit, status};
 use office::{HELD_EACH, LICENSED, Office, SPARE, USERS};
 
+use summary::{CALM, millis};
+
 use crate::local_triad::{LocalTriad, TriadOptions};
-
-/// How long the clients work undisturbed before and after each blow.
-const CALM: Duration = Duration::from_millis(700);
-
-/// What came out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Summary {
-    /// Seats a client held and the servers had forgotten.
-    pub lost: u64,
-    /// Seats the servers counted and nobody held, and grants beyond the license.
-    pub double: u64,
-    /// From the SIGKILL to the first seat granted by the new master.
-    pub failover_ms: u64,
-    /// Longest wait of a client for an answer while mastership went back.
-    pub handback_ms: u64,
-    /// Requests the clients made.
-    pub requests: u64,
-    /// Requests without a definite answer.
-    pub errors: u64,
-}
-
-impl Summary {
-    /// Whether the promise was kept.
-    pub fn is_clean(&self) -> bool {
-        self.lost == 0 && self.double == 0 && self.errors == 0
-    }
-}
 
 /// Shows it, with servers of this program. `tell` gets one line after the other.
 pub async fn show(program: PathBuf, tell: impl Fn(String)) -> Result<Summary, DemoError> {
@@ -111,23 +85,4 @@ pub async fn show(program: PathBuf, tell: impl Fn(String)) -> Result<Summary, De
     say(format!("all clients are gone, {} in use", counted(page.checkouts.len() as u64, "seat")));
     tell(summary.words());
     Ok(summary)
-}
-
-impl Summary {
-    /// The last line.
-    fn words(&self) -> String {
-        format!(
-            "         {} requests, {} without an answer, {} seats lost, {} counted twice",
-            self.requests, self.errors, self.lost, self.double
-        )
-    }
-
-    fn add(&mut self, found: &Findings) {
-        self.lost += found.lost;
-        self.double += found.unknown;
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

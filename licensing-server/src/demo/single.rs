@@ -7,8 +7,9 @@ use licensing_core::id::Role;
 use tokio::time::{Instant, sleep};
 
 use super::audit::{audit, status};
+use super::error::DemoError;
 use super::office::{HELD_EACH, LICENSED, Office, SPARE, USERS};
-use super::{CALM, DemoError, Summary, millis};
+use super::summary::{CALM, Summary, millis};
 use crate::local_triad::{LocalTriad, TriadOptions};
 
 /// Shows it, with a server of this program. `tell` gets one line after the other. `failover_ms` of the summary is the time

@@ -5,8 +5,6 @@
 //! the longest gap around it; the return, and the longest gap around that. A window ends when the new master serves,
 //! every client has had an answer since, and a moment has passed in which a stumble would show.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use clap::ValueEnum;
 use licensing_client::Client;
@@ -16,21 +14,14 @@ use licensing_server::local_triad::LocalTriad;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use crate::crowd::{Crowd, Windows};
-use crate::gaps::Distribution;
-use crate::output::{talk, words};
-use crate::peer::failover::PeerFailover;
-use crate::probe::DiskProbe;
-use crate::seats::TriadSeats;
-use crate::trace::{Recording, Trace};
-use crate::triad::{connect, connect_all};
-
-/// Before each blow and each return: longer than a lease, so that a server that was just started votes again, and than
-/// the heartbeats a new master stays for at least.
-pub const CALM: Duration = Duration::from_millis(700);
-
-/// The window in which nothing happens: about as long as the others take.
-pub const QUIET: Duration = Duration::from_millis(400);
+use crate::measure::gaps::Distribution;
+use crate::measure::probe::DiskProbe;
+use crate::measure::trace::{Recording, Trace};
+use crate::rivals::failover::RivalFailover;
+use crate::show::output::{talk, words};
+use crate::work::crowd::{CALM, Crowd, QUIET, Windows};
+use crate::work::seats::TriadSeats;
+use crate::work::triad::{connect, connect_all};
 
 /// How the master goes away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -77,9 +68,9 @@ pub struct FailoverReport {
     pub how: &'static str,
     /// As asked for.
     pub profile: &'static str,
-    /// Of the peer whose leader was killed.
+    /// Of the rival whose leader was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<PeerFailover>,
+    pub rival: Option<RivalFailover>,
 }
 
 /// The windows of all rounds.

@@ -12,10 +12,10 @@ use anyhow::bail;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::gaps::{Answer, Distribution, Gaps};
-use crate::output::{talk, words};
-use crate::probe::DiskProbe;
-use crate::seats::Seats;
+use crate::measure::gaps::{Answer, Distribution, Gaps};
+use crate::measure::probe::DiskProbe;
+use crate::show::output::{talk, words};
+use crate::work::seats::Seats;
 
 /// How long a window lasts after every client has been served by the new master. A stumble of the new master shows in
 /// it; a longer one would mostly show what else goes on on this machine.
@@ -29,6 +29,13 @@ const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Between two tries of a client that got no answer.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
+
+/// Before each blow and each return: longer than a lease, so that a server that was just started votes again, and than
+/// the heartbeats a new master stays for at least.
+pub const CALM: Duration = Duration::from_millis(700);
+
+/// The window in which nothing happens: about as long as the others take.
+pub const QUIET: Duration = Duration::from_millis(400);
 
 /// A disk that answers a probe later than this stalls: what it does to clients is not the triad's doing.
 pub const DISK_STALL: Duration = Duration::from_millis(5);

@@ -6,8 +6,8 @@ use tokio::time::{Duration, Instant};
 
 use super::etcd::Doors;
 use super::etcd_rpc::{Act, Compare, KeyValue, PutRequest, RangeRequest, Rpc, TxnRequest, TxnResponse};
-use crate::seats::Seats;
-use crate::triad::feature_name;
+use crate::work::seats::Seats;
+use crate::work::triad::feature_name;
 
 /// So many clients share a connection to the leader: their requests go to the system in one write. Of one connection for
 /// all, one for each four and one for each sixteen clients, none was clearly faster with 64 clients; with 256 more than
@@ -183,7 +183,7 @@ impl Seats for Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::etcd_rpc::{RangeResponse, ResponseOp};
+    use crate::rivals::etcd_rpc::{RangeResponse, ResponseOp};
 
     #[test]
     fn a_lost_turn_tells_the_counter_as_it_is() {

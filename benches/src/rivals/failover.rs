@@ -12,16 +12,15 @@ use tokio::time::{Instant, sleep};
 
 use super::etcd::{EtcdServers, program};
 use super::etcd_seats::SeatKeys;
-use crate::crowd::{Crowd, Windows};
-use crate::failover::{CALM, QUIET};
-use crate::gaps::Distribution;
-use crate::output::{talk, words};
-use crate::probe::DiskProbe;
-use crate::trace::{Recording, Trace};
+use crate::measure::gaps::Distribution;
+use crate::measure::probe::DiskProbe;
+use crate::measure::trace::{Recording, Trace};
+use crate::show::output::{talk, words};
+use crate::work::crowd::{CALM, Crowd, QUIET, Windows};
 
 /// What came out; the names are those of the JSON line.
 #[derive(Debug, Clone, Serialize)]
-pub struct PeerFailover {
+pub struct RivalFailover {
     /// Its name on the command line.
     pub system: &'static str,
     /// As it says itself.
@@ -35,7 +34,7 @@ pub struct PeerFailover {
     pub unknown: u64,
     /// As asked for.
     pub rounds: usize,
-    /// Our median divided by the peer's: below 1 our clients wait less.
+    /// Our median divided by the rival's: below 1 our clients wait less.
     pub median_ratio: f64,
 }
 
@@ -56,10 +55,10 @@ pub struct Observed {
 
 impl Observed {
     /// Compared with ours.
-    pub fn report(&self, ours: &Distribution) -> PeerFailover {
+    pub fn report(&self, ours: &Distribution) -> RivalFailover {
         let failover_ms = self.failover.longest();
         let ratio = if failover_ms.median > 0.0 { ours.median / failover_ms.median } else { 0.0 };
-        PeerFailover {
+        RivalFailover {
             system: "etcd",
             version: self.version.clone(),
             failover_ms,

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use hdrhistogram::Histogram;
 
-use crate::output::words;
+use crate::show::output::words;
 
 /// How long each measurement takes.
 const EACH: Duration = Duration::from_secs(1);

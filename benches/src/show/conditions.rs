@@ -4,8 +4,8 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use crate::limits::Limits;
-use crate::output::talk;
+use crate::measure::limits::Limits;
+use crate::show::output::talk;
 
 /// What was there before the run.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The work every measured system does: a client takes a seat and gives it back.
 //!
-//! One trait, so that the loops which measure are the same code for the triad and for its peers; what differs between
+//! One trait, so that the loops which measure are the same code for the triad and for its rivals; what differs between
 //! two rows of a table is then the system that answered. The property kept: an `Ok` is a definite answer of the system,
 //! and nothing here asks twice behind the loop's back.
 
@@ -8,7 +8,7 @@ use std::future::Future;
 
 use licensing_client::{Checkout, Client, RequestError, SearchPath};
 
-use crate::triad::{connect, feature_name};
+use crate::work::triad::{connect, feature_name};
 
 /// One client of a system: one request at a time.
 pub trait Seats: Send + 'static {

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use licensing_core::id::{LogIndex, Role};
 use licensing_server::local_triad::LocalTriad;
 
-use crate::answers::{Answered, Worked};
+use crate::work::answers::{Answered, Worked};
 
 /// How a finished snapshot's file name begins (docs/storage.md); its index follows.
 const PREFIX: &str = "snapshot-";

@@ -1,8 +1,8 @@
-//! One process of a peer: found, started, watched, ended.
+//! One process of a rival: found, started, watched, ended.
 //!
 //! The property kept: no process outlives the program that measures. A drop ends and reaps it; should this program be
 //! killed, the system ends it, because `setpriv` asked for a signal at the death of its parent before it became the
-//! peer. That parent is the *thread* that started it, so [`Process::start`] is called on threads that live as long as
+//! rival. That parent is the *thread* that started it, so [`Process::start`] is called on threads that live as long as
 //! the program: the main task's, never a pool's.
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Says what is wrong with the start of a process by the end of what it wrote; so many lines tell it.
 const LOG_LINES: usize = 12;
 
-/// What is given to peers of their environment: they find programs, and nothing of the caller's settings changes them.
+/// What is given to rivals of their environment: they find programs, and nothing of the caller's settings changes them.
 const PATH: (&str, &str) = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 
 /// Changes privileges and asks for the signal; part of util-linux, which every Linux distribution has.
@@ -29,7 +29,7 @@ pub struct Process {
     log: PathBuf,
 }
 
-/// The signal that ends a peer at once, and nothing of it stays.
+/// The signal that ends a rival at once, and nothing of it stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// For those that leave nothing behind.
@@ -55,7 +55,7 @@ impl Ending {
     }
 }
 
-/// Where and as whom a peer's programs run.
+/// Where and as whom a rival's programs run.
 #[derive(Debug, Clone)]
 pub struct Home {
     /// Of its data and its log.
@@ -91,7 +91,7 @@ impl Process {
 
     /// An error with the end of its log when it has ended.
     pub fn check(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.child.try_wait().context("cannot look after a peer's process")? {
+        if let Some(status) = self.child.try_wait().context("cannot look after a rival's process")? {
             bail!("it ended ({status}):\n{}", self.log_tail());
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The overload: several times what the servers can decide is asked of them, and what must hold all the same is
 //! looked at.
 //!
-//! First a closed loop finds the capacity, then [`crate::flood`] offers a multiple of it, while ordinary sessions hold a
+//! First a closed loop finds the capacity, then [`crate::work::flood`] offers a multiple of it, while ordinary sessions hold a
 //! seat each and renew. What must hold are the [`OverloadReport::targets`]: overload may cost refusals, never a master, a session,
 //! most of the work, or memory without bound.
 
@@ -17,15 +17,15 @@ use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use crate::cpu::{CpuUse, CpuWatch};
-use crate::flood::{Flood, FloodPlan, FloodTally};
-use crate::load::{Load, LoadReport, Plan};
-use crate::memory::mib;
-use crate::memory_watch::{MemoryWatch, Most};
-use crate::output::talk;
-use crate::seats::TriadSeats;
-use crate::standing::StandingWatch;
-use crate::triad::{close_all, connect_all, feature_name};
+use crate::measure::cpu::{CpuUse, CpuWatch};
+use crate::measure::memory::mib;
+use crate::measure::memory_watch::{MemoryWatch, Most};
+use crate::measure::standing::StandingWatch;
+use crate::programs::load::{Load, LoadReport, Plan};
+use crate::show::output::talk;
+use crate::work::flood::{Flood, FloodPlan, FloodTally};
+use crate::work::seats::TriadSeats;
+use crate::work::triad::{close_all, connect_all, feature_name};
 
 /// Clients of the small load, by which "normal" is measured: few enough that they never wait for each other for long.
 const FEW: usize = 8;

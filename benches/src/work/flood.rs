@@ -21,8 +21,8 @@ use licensing_core::outcome::Outcome;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use crate::standing::open;
-use crate::triad::feature_name;
+use crate::measure::standing::open;
+use crate::work::triad::feature_name;
 
 /// How often a connection sends what has become due: short against every latency that is looked at here, and long
 /// enough that a thousand connections do not wake a processor for each request.

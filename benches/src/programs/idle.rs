@@ -9,12 +9,12 @@ use licensing_server::local_triad::LocalTriad;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use crate::cpu::{CpuUse, CpuWatch};
-use crate::memory::{self, Memory, mib};
-use crate::output::talk;
-use crate::recovery::status;
-use crate::targets::Target;
-use crate::triad::connect_some;
+use crate::measure::cpu::{CpuUse, CpuWatch};
+use crate::measure::memory::{self, Memory, mib};
+use crate::measure::recovery::status;
+use crate::show::output::talk;
+use crate::show::targets::Target;
+use crate::work::triad::connect_some;
 
 /// Sessions opened at the same time: a server's queue of new connections takes many more.
 const AT_ONCE: usize = 256;

@@ -19,8 +19,8 @@ use licensing_core::outcome::{Answer, Outcome};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::output::talk;
-use crate::triad::feature_name;
+use crate::show::output::talk;
+use crate::work::triad::feature_name;
 
 /// Connections it goes over: with 64 requests on each, half of the proposals a server takes at a time.
 const CONNECTIONS: usize = 16;

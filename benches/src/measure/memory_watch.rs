@@ -8,7 +8,7 @@ use licensing_server::local_triad::LocalTriad;
 use tokio::task::AbortHandle;
 use tokio::time::interval;
 
-use crate::memory::of_process;
+use crate::measure::memory::of_process;
 
 /// Between two looks: a queue that fills for this long has grown by megabytes, and a look costs microseconds.
 const PAUSE: Duration = Duration::from_millis(100);

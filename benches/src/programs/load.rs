@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::output::talk;
-use crate::seats::Seats;
+use crate::show::output::talk;
+use crate::work::seats::Seats;
 
 /// A client that got no answer tries again after this long, so that a dead server is not asked a million times a second.
 const AFTER_ERROR: Duration = Duration::from_millis(10);

@@ -14,8 +14,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::targets::Target;
-use crate::triad::{close_all, connect_all, feature_name};
+use crate::show::targets::Target;
+use crate::work::triad::{close_all, connect_all, feature_name};
 
 /// How long a reread may take that has to read, lay out, replicate and install all of it, in seconds.
 const LONGEST_S: f64 = 2.0;

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::{Config, NoTls};
 
 use super::process::{Ending, Home, Process, children, find_program, last_lines};
-use crate::seats::Seats;
-use crate::triad::feature_name;
+use crate::work::seats::Seats;
+use crate::work::triad::feature_name;
 
 /// Connections for all clients together, as an application would pool them: a backend process for each of hundreds of
 /// clients makes PostgreSQL slower, not faster.

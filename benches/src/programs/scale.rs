@@ -13,16 +13,16 @@ use licensing_server::local_triad::LocalTriad;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::answers::{Answered, Latency, Work, Worked};
-use crate::cpu::{CpuUse, CpuWatch};
-use crate::fill::Filling;
-use crate::memory::{self, Memory};
-use crate::output::talk;
-use crate::probe::DiskProbe;
-use crate::recovery::{self, Return};
-use crate::snapshots::{Building, Built, SnapshotWatch};
-use crate::targets::Target;
-use crate::triad::{close_all, connect_all};
+use crate::measure::cpu::{CpuUse, CpuWatch};
+use crate::measure::memory::{self, Memory};
+use crate::measure::probe::DiskProbe;
+use crate::measure::recovery::{self, Return};
+use crate::measure::snapshots::{Building, Built, SnapshotWatch};
+use crate::show::output::talk;
+use crate::show::targets::Target;
+use crate::work::answers::{Answered, Latency, Work, Worked};
+use crate::work::fill::Filling;
+use crate::work::triad::{close_all, connect_all};
 
 /// Before memory is read: the snapshot of the last entries is written, what was freed is given back.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -317,5 +317,5 @@ impl SnapshotReport {
 }
 
 fn median_ms(durations: impl Iterator<Item = Duration>) -> f64 {
-    crate::gaps::Distribution::of(durations.collect()).median
+    crate::measure::gaps::Distribution::of(durations.collect()).median
 }

@@ -1,16 +1,16 @@
-//! Peers: well-known programs that do the same work on the same disk in the same minutes, so that a rate of ours is not a
+//! Rivals: well-known programs that do the same work on the same disk in the same minutes, so that a rate of ours is not a
 //! number in the air.
 //!
-//! A peer is started with its own defaults and asked in the way that is best for it; where a choice was ours, it is in its
-//! favour and stands beside the figure in `benches/README.md`. Peers end with this program, however it ends.
+//! A rival is started with its own defaults and asked in the way that is best for it; where a choice was ours, it is in its
+//! favour and stands beside the figure in `benches/README.md`. Rivals end with this program, however it ends.
 
 use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
 
-use crate::load::Plan;
-use crate::output::talk;
+use crate::programs::load::Plan;
+use crate::show::output::talk;
 
 pub mod comparison;
 pub mod etcd;
@@ -26,7 +26,7 @@ use postgres::{PostgresSeats, PostgresServer};
 
 /// A program to compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Peer {
+pub enum Rival {
     /// Three etcd processes, replicated through Raft
     Etcd,
     /// One PostgreSQL server, on one disk without a second copy
@@ -35,7 +35,7 @@ pub enum Peer {
 
 /// How seats lie in etcd.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum PeerLayout {
+pub enum RivalLayout {
     /// A key for each seat, each client with one of its own: nobody ever waits for another; etcd's best
     #[default]
     SeatKeys,
@@ -43,12 +43,12 @@ pub enum PeerLayout {
     Counter,
 }
 
-impl Peer {
+impl Rival {
     /// The word on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Peer::Etcd => "etcd",
-            Peer::Postgres => "postgres",
+            Rival::Etcd => "etcd",
+            Rival::Postgres => "postgres",
         }
     }
 
@@ -66,50 +66,50 @@ impl Peer {
             return Some("setpriv is not on the PATH; it is part of util-linux".to_owned());
         }
         match self {
-            Peer::Etcd => etcd::missing(),
-            Peer::Postgres => postgres::missing(),
+            Rival::Etcd => etcd::missing(),
+            Rival::Postgres => postgres::missing(),
         }
     }
 
     /// How the seats lie in it, for the head of a row.
-    pub fn layout(self, wanted: PeerLayout) -> &'static str {
+    pub fn layout(self, wanted: RivalLayout) -> &'static str {
         match (self, wanted) {
-            (Peer::Etcd, PeerLayout::SeatKeys) => "seat-keys",
-            (Peer::Etcd, PeerLayout::Counter) => "counter",
-            (Peer::Postgres, _) => "counter-and-rows",
+            (Rival::Etcd, RivalLayout::SeatKeys) => "seat-keys",
+            (Rival::Etcd, RivalLayout::Counter) => "counter",
+            (Rival::Postgres, _) => "counter-and-rows",
         }
     }
 
     /// Starts it below this directory, ready for the clients of the plan.
     ///
-    /// To be called from the main task: the peer ends with the thread that starts it.
-    pub async fn start(self, directory: &Path, plan: &Plan) -> anyhow::Result<RunningPeer> {
+    /// To be called from the main task: the rival ends with the thread that starts it.
+    pub async fn start(self, directory: &Path, plan: &Plan) -> anyhow::Result<RunningRival> {
         match self {
-            Peer::Etcd => {
+            Rival::Etcd => {
                 let program = etcd::program().context("etcd is not installed")?;
-                Ok(RunningPeer::Etcd(EtcdServers::start(program, directory).await?))
+                Ok(RunningRival::Etcd(EtcdServers::start(program, directory).await?))
             }
-            Peer::Postgres => {
+            Rival::Postgres => {
                 let programs = postgres::programs().context("PostgreSQL is not installed")?;
                 let server = PostgresServer::start(&programs, directory, plan.features, plan.clients);
-                Ok(RunningPeer::Postgres(server.await?))
+                Ok(RunningRival::Postgres(server.await?))
             }
         }
     }
 }
 
-/// A peer at work; dropping ends it.
+/// A rival at work; dropping ends it.
 #[derive(Debug)]
-pub enum RunningPeer {
+pub enum RunningRival {
     /// Three members.
     Etcd(EtcdServers),
     /// One server.
     Postgres(PostgresServer),
 }
 
-/// Clients of a peer, of one of the kinds there are.
+/// Clients of a rival, of one of the kinds there are.
 #[derive(Debug)]
-pub enum PeerClients {
+pub enum RivalClients {
     /// Of etcd.
     SeatKeys(Vec<SeatKeys>),
     /// Of etcd.
@@ -118,34 +118,34 @@ pub enum PeerClients {
     Postgres(Vec<PostgresSeats>),
 }
 
-impl RunningPeer {
+impl RunningRival {
     /// What it says of its version.
     pub fn version(&self) -> &str {
         match self {
-            RunningPeer::Etcd(servers) => servers.version(),
-            RunningPeer::Postgres(server) => server.version(),
+            RunningRival::Etcd(servers) => servers.version(),
+            RunningRival::Postgres(server) => server.version(),
         }
     }
 
-    /// Names and process ids, for [`crate::cpu::CpuWatch`].
+    /// Names and process ids, for [`crate::measure::cpu::CpuWatch`].
     pub fn processes(&self) -> Vec<(String, Vec<u32>)> {
         match self {
-            RunningPeer::Etcd(servers) => servers.processes(),
-            RunningPeer::Postgres(server) => server.processes(),
+            RunningRival::Etcd(servers) => servers.processes(),
+            RunningRival::Postgres(server) => server.processes(),
         }
     }
 
     /// The clients of the plan.
-    pub async fn clients(&self, plan: &Plan, layout: PeerLayout) -> anyhow::Result<PeerClients> {
+    pub async fn clients(&self, plan: &Plan, layout: RivalLayout) -> anyhow::Result<RivalClients> {
         let (clients, features) = (plan.clients, plan.features);
         Ok(match (self, layout) {
-            (RunningPeer::Etcd(servers), PeerLayout::SeatKeys) => {
-                PeerClients::SeatKeys(SeatKeys::of(servers.doors(), clients, features).await?)
+            (RunningRival::Etcd(servers), RivalLayout::SeatKeys) => {
+                RivalClients::SeatKeys(SeatKeys::of(servers.doors(), clients, features).await?)
             }
-            (RunningPeer::Etcd(servers), PeerLayout::Counter) => {
-                PeerClients::Counters(Counters::of(servers.doors(), clients, features).await?)
+            (RunningRival::Etcd(servers), RivalLayout::Counter) => {
+                RivalClients::Counters(Counters::of(servers.doors(), clients, features).await?)
             }
-            (RunningPeer::Postgres(server), _) => PeerClients::Postgres(server.seats(clients, features)),
+            (RunningRival::Postgres(server), _) => RivalClients::Postgres(server.seats(clients, features)),
         })
     }
 }

@@ -13,8 +13,8 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::output::talk;
-use crate::triad::feature_name;
+use crate::show::output::talk;
+use crate::work::triad::feature_name;
 
 /// A client that got no answer tries again after this long.
 const AFTER_ERROR: Duration = Duration::from_millis(10);

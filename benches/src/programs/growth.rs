@@ -12,9 +12,9 @@ use licensing_core::id::Role;
 use licensing_server::local_triad::LocalTriad;
 use serde::Serialize;
 
-use crate::memory::{mib, of_process};
-use crate::memory_watch::processes;
-use crate::plot::{Axis, Plot, Scale, Series, Style};
+use crate::measure::memory::{mib, of_process};
+use crate::measure::memory_watch::processes;
+use crate::show::plot::{Axis, Plot, Scale, Series, Style};
 
 /// A half that grows by less than this share of what was there is flat. A snapshot and the 25,000 entries a log may
 /// reach come and go all the time: a few percent of up and down are the ordinary sawtooth.

@@ -1,15 +1,15 @@
-//! What is told about the triad and its peers together: rows, ratios, the line of JSON, the picture.
+//! What is told about the triad and its rivals together: rows, ratios, the line of JSON, the picture.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cpu::CpuUse;
-use crate::limits::Limits;
-use crate::load::LoadReport;
-use crate::output::micros;
-use crate::plot::{Axis, Plot, Scale, Series, Style};
+use crate::measure::cpu::CpuUse;
+use crate::measure::limits::Limits;
+use crate::programs::load::LoadReport;
+use crate::show::output::micros;
+use crate::show::plot::{Axis, Plot, Scale, Series, Style};
 
 /// What a system did, and what it used for that.
 #[derive(Debug, Clone, Serialize)]
@@ -56,9 +56,9 @@ impl Measured {
     }
 }
 
-/// A peer at the same work.
+/// A rival at the same work.
 #[derive(Debug, Clone, Serialize)]
-pub struct PeerRow {
+pub struct RivalRow {
     /// Its name on the command line.
     pub system: &'static str,
     /// As it says itself.
@@ -68,55 +68,55 @@ pub struct PeerRow {
     /// What it did.
     #[serde(flatten)]
     pub measured: Measured,
-    /// Our rate divided by the peer's: above 1 we are faster.
+    /// Our rate divided by the rival's: above 1 we are faster.
     pub ops_ratio: f64,
-    /// Our median latency divided by the peer's: below 1 we are faster.
+    /// Our median latency divided by the rival's: below 1 we are faster.
     pub p50_ratio: f64,
     /// The same of the 99th percentile.
     pub p99_ratio: f64,
 }
 
-impl PeerRow {
-    /// With the ratios of ours to the peer's.
+impl RivalRow {
+    /// With the ratios of ours to the rival's.
     pub fn new(
         (system, version, layout): (&'static str, &str, &'static str),
         ours: &LoadReport,
         theirs: Measured,
-    ) -> PeerRow {
+    ) -> RivalRow {
         let (version, report) = (version.to_owned(), &theirs.report);
         let ops_ratio = ratio(ours.ops_per_s, report.ops_per_s);
         let p50_ratio = ratio(ours.p50_us as f64, report.p50_us as f64);
         let p99_ratio = ratio(ours.p99_us as f64, report.p99_us as f64);
-        PeerRow { system, version, layout, measured: theirs, ops_ratio, p50_ratio, p99_ratio }
+        RivalRow { system, version, layout, measured: theirs, ops_ratio, p50_ratio, p99_ratio }
     }
 }
 
-/// One number of clients: the triad, then its peers.
+/// One number of clients: the triad, then its rivals.
 #[derive(Debug, Clone, Serialize)]
 pub struct Point {
     /// The triad.
     #[serde(flatten)]
     pub ours: Measured,
-    /// The peers that could be started.
+    /// The rivals that could be started.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub peers: Vec<PeerRow>,
+    pub rivals: Vec<RivalRow>,
 }
 
 impl Point {
     /// Of all systems.
     pub fn errors(&self) -> u64 {
-        self.ours.report.errors + self.peers.iter().map(|peer| peer.measured.report.errors).sum::<u64>()
+        self.ours.report.errors + self.rivals.iter().map(|rival| rival.measured.report.errors).sum::<u64>()
     }
 
     /// Some lines for each system.
     pub fn table(&self) -> String {
         let LoadReport { clients, features, seconds, .. } = self.ours.report;
         let mut text = format!("{clients} clients, {features} features, {seconds} s\n");
-        let name = if self.peers.is_empty() { "" } else { "triad: " };
+        let name = if self.rivals.is_empty() { "" } else { "triad: " };
         text.push_str(&format!("{name}{}", self.ours.table()));
-        for peer in &self.peers {
-            let PeerRow { system, version, layout, ops_ratio, p50_ratio, p99_ratio, .. } = peer;
-            text.push_str(&format!("{system} {version}, {layout}: {}", peer.measured.table()));
+        for rival in &self.rivals {
+            let RivalRow { system, version, layout, ops_ratio, p50_ratio, p99_ratio, .. } = rival;
+            text.push_str(&format!("{system} {version}, {layout}: {}", rival.measured.table()));
             text.push_str(&format!(
                 "  triad / {system}: {ops_ratio:.2} of the rate, {p50_ratio:.2} of the p50, {p99_ratio:.2} of the p99\n"
             ));
@@ -134,9 +134,9 @@ pub struct Comparison {
     /// What the machine can do; none when the servers run elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsRow>,
-    /// Peers that were asked for and are not installed.
+    /// Rivals that were asked for and are not installed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing_peers: Vec<&'static str>,
+    pub missing_rivals: Vec<&'static str>,
 }
 
 /// See [`Comparison`].
@@ -184,8 +184,8 @@ impl Points {
         };
         for point in all {
             add("licensing (3 servers)".to_owned(), place(&point.ours.report));
-            for peer in &point.peers {
-                add(format!("{} ({})", peer.system, peer.layout), place(&peer.measured.report));
+            for rival in &point.rivals {
+                add(format!("{} ({})", rival.system, rival.layout), place(&rival.measured.report));
             }
         }
         for line in &mut lines {
@@ -261,12 +261,12 @@ mod tests {
 
     fn point(clients: usize) -> Point {
         let ours = measured(clients, 3000.0, 200);
-        let peer = PeerRow::new(("etcd", "3.4", "seat-keys"), &ours.report, measured(clients, 2000.0, 400));
-        Point { ours, peers: vec![peer] }
+        let rival = RivalRow::new(("etcd", "3.4", "seat-keys"), &ours.report, measured(clients, 2000.0, 400));
+        Point { ours, rivals: vec![rival] }
     }
 
     fn json(points: Vec<Point>) -> serde_json::Value {
-        let comparison = Comparison { points: Points::of(points), limits: None, missing_peers: Vec::new() };
+        let comparison = Comparison { points: Points::of(points), limits: None, missing_rivals: Vec::new() };
         serde_json::to_value(comparison).unwrap()
     }
 
@@ -275,8 +275,8 @@ mod tests {
         let json = json(vec![point(64)]);
         assert_eq!(json["ops_per_s"], 3000.0);
         assert_eq!(json["clients"], 64);
-        assert_eq!(json["peers"][0]["system"], "etcd");
-        assert_eq!(json["peers"][0]["ops_per_s"], 2000.0);
+        assert_eq!(json["rivals"][0]["system"], "etcd");
+        assert_eq!(json["rivals"][0]["ops_per_s"], 2000.0);
         assert_eq!(json.get("points"), None);
     }
 
@@ -285,18 +285,18 @@ mod tests {
         let json = json(vec![point(1), point(64)]);
         assert_eq!(json.get("ops_per_s"), None);
         assert_eq!(json["points"][1]["clients"], 64);
-        assert_eq!(json["points"][0]["peers"][0]["ops_ratio"], 1.5);
+        assert_eq!(json["points"][0]["rivals"][0]["ops_ratio"], 1.5);
     }
 
     #[test]
     fn ratios_are_ours_divided_by_theirs() {
-        let peer = &point(1).peers[0];
-        assert_eq!((peer.ops_ratio, peer.p50_ratio, peer.p99_ratio), (1.5, 0.5, 0.5));
+        let rival = &point(1).rivals[0];
+        assert_eq!((rival.ops_ratio, rival.p50_ratio, rival.p99_ratio), (1.5, 0.5, 0.5));
         assert_eq!(ratio(1.0, 0.0), 0.0);
     }
 
     #[test]
-    fn errors_of_a_peer_count() {
+    fn errors_of_a_rival_count() {
         assert_eq!(point(1).errors(), 2);
     }
 

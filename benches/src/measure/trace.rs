@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::crowd::Crowd;
-use crate::gaps::Answer;
-use crate::plot::{Axis, Mark, Plot, Scale, Series, Style};
+use crate::measure::gaps::Answer;
+use crate::show::plot::{Axis, Mark, Plot, Scale, Series, Style};
+use crate::work::crowd::Crowd;
 
 /// A round under way.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ pub fn typical(traces: &[Trace]) -> Option<&Trace> {
     ordered.get(ordered.len().saturating_sub(1) / 2).copied()
 }
 
-/// Draws our typical round, and a peer's on the same axes; the blow is at zero in both.
-pub fn plot(ours: &Trace, peer: Option<(&str, &Trace)>, conditions: &str) -> Plot {
+/// Draws our typical round, and a rival's on the same axes; the blow is at zero in both.
+pub fn plot(ours: &Trace, rival: Option<(&str, &Trace)>, conditions: &str) -> Plot {
     let dots = |name: &str, trace: &Trace| Series {
         name: name.to_owned(),
         style: Style::Dots,
@@ -81,7 +81,7 @@ pub fn plot(ours: &Trace, peer: Option<(&str, &Trace)>, conditions: &str) -> Plo
     let mut series = vec![dots("licensing (3 servers)", ours)];
     let mut marks: Vec<Mark> =
         ours.marks.iter().map(|(x, label)| Mark { x: *x, label: label.clone() }).collect();
-    if let Some((name, trace)) = peer {
+    if let Some((name, trace)) = rival {
         series.push(dots(name, trace));
         // The blow is marked already.
         marks.extend(trace.marks.iter().skip(1).map(|(x, label)| Mark { x: *x, label: label.clone() }));

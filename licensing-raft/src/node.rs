@@ -120,7 +120,7 @@ impl Node {
     ///
     /// Fails without a definite answer, as [`Node::propose`] does; asking again is safe.
     pub async fn install(&self, license: Compiled) -> Result<Answer, ProposeError> {
-        self.shared.install(license).await
+        self.shared.tasks.scope(self.shared.install(license)).await
     }
 
     /// The state as of now: everything acknowledged before the call is in it. Only the master can tell.

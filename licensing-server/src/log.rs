@@ -14,7 +14,7 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuild
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
-const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership=warn";
+const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership::judge=warn";
 
 /// Lines that may wait to be written: two seconds of the fastest machine, some 20 MB.
 const LINES_WAITING: usize = 100_000;

@@ -294,8 +294,8 @@ async fn a_hello_that_is_none_ends_the_connection() {
     let announced = |length: u32| [&length.to_be_bytes()[..], &hello[4..]].concat();
     let one_more = [&announced(hello.len() as u32 - 3)[..], &[0]].concat();
     let mut of_server_99 = hello.clone();
-    // Behind the length and the version.
-    of_server_99[5] = 98;
+    // Behind the length and the two versions.
+    of_server_99[6] = 98;
     for (what, bytes) in [
         ("one byte too many", one_more),
         ("of a server that cannot be", of_server_99),

@@ -24,6 +24,7 @@ impl State {
         };
         let vendor = compiled.license().vendor_name();
         let vendor: Arc<str> = vendor.ok_or_else(|| refused("it has no VENDOR line".to_owned()))?.into();
+        check_features(&vendor, &compiled)?;
         if let Some(known) = self.vendors.get(&vendor)
             && known.installed.compiled == compiled
         {
@@ -100,6 +101,17 @@ impl State {
             }
         }
         Ok(())
+    }
+}
+
+/// A reader of license files sees to this already; an entry is judged all the same, for it may come from elsewhere.
+fn check_features(vendor: &str, compiled: &Compiled) -> Result<(), Denial> {
+    match compiled.license().features.iter().find(|line| line.vendor != vendor) {
+        Some(line) => Err(refused(format!(
+            "feature `{}` is of vendor `{}`, the license of `{vendor}`",
+            line.name, line.vendor
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Dependencies point one way: tests, benches → server → daemon, admin; daemon → raft, client; admin → client; raft,
-//! client → core. Read from what cargo resolves, so that a
-//! dependency added by way of another crate is seen too.
+//! client → core → formats. Read from what cargo resolves, so that a dependency added by way of another crate is seen too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -59,6 +58,10 @@ fn dependencies_point_one_way() {
     let needs = needs();
     for (package, forbidden) in [
         (
+            "licensing-formats",
+            vec!["licensing-core", "licensing-client", "licensing-raft", "tokio", "bincode"],
+        ),
+        (
             "licensing-core",
             vec![
                 "licensing-raft",
@@ -109,6 +112,7 @@ fn dependencies_point_one_way() {
         }
     }
     for (package, expected) in [
+        ("licensing-core", vec!["licensing-formats"]),
         ("licensing-daemon", vec!["licensing-raft", "licensing-client", "licensing-core"]),
         ("licensing-admin", vec!["licensing-client", "licensing-core"]),
         ("licensing-server", vec!["licensing-daemon", "licensing-admin", "licensing-raft"]),

@@ -10,6 +10,7 @@
 //! | edition | what it brings |
 //! |---|---|
 //! | 1 | the first one |
+//! | 2 | licenses of several vendors side by side ([`Edition::SEVERAL_VENDORS`]) |
 
 use std::fmt;
 
@@ -22,8 +23,10 @@ pub struct Edition(pub u32);
 impl Edition {
     /// What every server knows, and a triad begins with.
     pub const FIRST: Edition = Edition(1);
+    /// Licenses of several vendors are served side by side. Before it, one vendor.
+    pub const SEVERAL_VENDORS: Edition = Edition(2);
     /// The newest that this version knows.
-    pub const NEWEST: Edition = Edition(1);
+    pub const NEWEST: Edition = Edition(2);
 }
 
 impl Default for Edition {

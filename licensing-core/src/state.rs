@@ -112,6 +112,11 @@ impl State {
         State { known, ..self }
     }
 
+    /// Whether the rules of this edition are awake.
+    pub(crate) fn has_edition(&self, edition: Edition) -> bool {
+        self.edition >= edition
+    }
+
     /// Whether this server knows the rules by which the entry must be applied, and those of the state it is applied to.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use super::count;
 use crate::applying::Applying;
 use crate::command::Install;
 use crate::digest::Digest;
+use crate::edition::Edition;
 use crate::encode::compiled;
 use crate::event::EventKind;
 use crate::license::Compiled;
@@ -96,8 +97,12 @@ impl State {
                     "it is for other servers ({new}) than the installed license ({old})"
                 )));
             }
-            if name != vendor {
-                return Err(refused(format!("it is for vendor `{vendor}`, and the servers serve `{name}`")));
+            if name != vendor && !self.has_edition(Edition::SEVERAL_VENDORS) {
+                return Err(refused(format!(
+                    "it is for vendor `{vendor}`, and the servers serve `{name}`; edition {} of the rules allows \
+                     both: upgrade the servers, then `licensectl upgrade --finish`",
+                    Edition::SEVERAL_VENDORS
+                )));
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::License;
 use licensing_core::outcome::{Answer, Outcome};
 use licensing_raft::environment::{Dialer, Dialing, Environment, Stream};
-use licensing_raft::{Mastership, Node, NodeConfig, PEER_PREAMBLE, ProposeError, ServerAddress};
+use licensing_raft::{Mastership, Node, NodeConfig, PEER_PREAMBLE, ProposeError, ServerAddress, StartError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::watch;
@@ -99,22 +99,36 @@ impl Cluster {
 
     /// Starts a server on its directory.
     pub async fn start(&self, role: Role) {
+        self.start_with(self.config(role)).await;
+    }
+
+    /// What a server is started with.
+    pub fn config(&self, role: Role) -> NodeConfig {
         let license = License::parse(&self.license).expect("the license of the test");
-        let directory = self.data.path().join(role.name());
-        let mut config =
-            NodeConfig::from_license(&license, role, directory).expect("the license is for a triad");
+        let mut config = NodeConfig::from_license(&license, role, self.directory(role))
+            .expect("the license is for a triad");
         (self.configure)(&mut config);
-        self.start_with(config).await;
+        config
     }
 
     /// Starts a server with a configuration of its own.
     pub async fn start_with(&self, config: NodeConfig) {
+        self.try_start(config).await.expect("the node starts");
+    }
+
+    /// Starts a server that may refuse to.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not start.
+    pub async fn try_start(&self, config: NodeConfig) -> Result<(), StartError> {
         crate::mutants::plant_as_told();
         let role = config.role;
         let dialer = Arc::new(MemoryDialer { from: role, net: self.net.clone() });
         let environment = Environment { dialer, ..Environment::default() };
-        let node = Node::start_in(config, environment).await.expect("the node starts");
+        let node = Node::start_in(config, environment).await?;
         self.net.set(role, Some(node));
+        Ok(())
     }
 
     /// Directory of a server's data.

@@ -16,6 +16,13 @@ pub struct Prepared {
     pub(crate) laid: Laid,
 }
 
+impl Prepared {
+    /// Whether it is that license, over the pools there are after so many changes.
+    pub(crate) fn fits(&self, digest: &Digest, pools: u64) -> bool {
+        self.digest == *digest && self.over == pools
+    }
+}
+
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").field("digest", &self.digest).finish_non_exhaustive()
@@ -43,7 +50,6 @@ impl Aside {
     /// Takes what was prepared for the license with this digest, if it still fits.
     pub(crate) fn take(&mut self, digest: &Digest) -> Option<(Arc<Compiled>, Laid)> {
         let prepared = self.prepared.take()?;
-        let fits = prepared.digest == *digest && prepared.over == self.pools;
-        fits.then(|| (prepared.compiled.clone(), prepared.laid.clone()))
+        prepared.fits(digest, self.pools).then(|| (prepared.compiled.clone(), prepared.laid.clone()))
     }
 }

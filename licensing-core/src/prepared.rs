@@ -20,6 +20,11 @@ impl State {
         Some(Prepared { digest, over: self.aside.pools, compiled: license, laid })
     }
 
+    /// Whether the license with this digest was prepared, and can be installed without a wait.
+    pub fn is_prepared(&self, digest: &Digest) -> bool {
+        self.aside.prepared.as_ref().is_some_and(|prepared| prepared.fits(digest, self.aside.pools))
+    }
+
     /// Keeps what was prepared until the install comes, instead of what was kept before.
     pub fn keep(&mut self, prepared: Prepared) {
         self.aside.prepared = Some(Arc::new(prepared));

@@ -48,7 +48,7 @@ impl State {
         self.pools = pools;
         self.aside.pools += 1;
         let installed = Arc::new(InstalledLicense { compiled, installed_at: applying.index });
-        self.vendors.insert(vendor.clone(), Vendor { installed, catalog: Arc::new(catalog) });
+        self.vendors.insert(vendor.clone(), Vendor { installed, catalog });
         self.staging = None;
         applying.record(EventKind::LicenseInstalled { vendor: vendor.as_ref().to_owned(), pools: made });
         Ok(Outcome::Installed { pools: made })

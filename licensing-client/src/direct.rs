@@ -11,8 +11,9 @@ use crate::admin_key::AdminKey;
 use crate::connection::{Connection, Ready};
 use crate::dial::Dial;
 use crate::error::{Awaited, ConnectionError};
-use crate::pages::{Pages, Progress};
-use crate::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, StatusFilter, StatusPage};
+use crate::protocol::{
+    ClientMessage, Hello, Pages, Progress, Reply, Request, ServerMessage, StatusFilter, StatusPage,
+};
 use crate::search_path::ServerAddress;
 use crate::words;
 

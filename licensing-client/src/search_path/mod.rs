@@ -5,86 +5,19 @@
 //! Host names and port numbers only: a client of a triad must not name a license file, because the file's copy
 //! here may differ from the servers'.
 
+mod address;
+mod limits;
+mod problem;
+
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The port of `@host`. FlexNet tries 27000 to 27009; ten connection attempts for one missing number hide the
-/// mistake that one of ten servers answers, so we try the first only.
-pub const DEFAULT_PORT: u16 = 27000;
-
-/// How many ports from [`DEFAULT_PORT`] on are tried for an entry that names none: a server whose SERVER line names no
-/// port takes the first that is free (FlexNet License Administration Guide, SERVER Lines).
-pub const DEFAULT_PORTS: u16 = 10;
-
-/// Longest search path, in bytes: room for every site below with long names.
-pub const MAX_PATH_BYTES: usize = 8192;
-
-/// Most independent sites in one path: each costs up to seconds when it is dead, so a longer list would never be
-/// searched to its end within a reconnect timeout.
-pub const MAX_SITES: usize = 32;
+pub use address::ServerAddress;
+pub use limits::{DEFAULT_PORT, DEFAULT_PORTS, MAX_PATH_BYTES, MAX_SITES};
+pub use problem::SearchPathError;
 
 /// Servers of one triad.
 const TRIAD: usize = 3;
-
-/// One server: where it listens for clients.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerAddress {
-    /// Host name, IPv4 address or IPv6 address (without brackets).
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl ServerAddress {
-    /// The server at this host (IPv6 without brackets) and port.
-    pub fn new(host: impl Into<String>, port: u16) -> ServerAddress {
-        ServerAddress { host: host.into(), port }
-    }
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "{}@[{}]", self.port, self.host)
-        } else {
-            write!(f, "{}@{}", self.port, self.host)
-        }
-    }
-}
-
-impl FromStr for ServerAddress {
-    type Err = SearchPathError;
-
-    /// Reads `port@host` or `@host`.
-    fn from_str(text: &str) -> Result<ServerAddress, SearchPathError> {
-        let component = || text.to_owned();
-        let Some((port, host)) = text.split_once('@') else {
-            return Err(SearchPathError::NotAServer { component: component() });
-        };
-        let port = match port {
-            "" => DEFAULT_PORT,
-            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => match digits.parse() {
-                Ok(port) if port != 0 => port,
-                _ => return Err(SearchPathError::BadPort { component: component(), port: port.to_owned() }),
-            },
-            _ => return Err(SearchPathError::BadPort { component: component(), port: port.to_owned() }),
-        };
-        let host = match host.strip_prefix('[') {
-            None => plain_host(host),
-            Some(rest) => rest.strip_suffix(']').filter(|inner| inner.parse::<Ipv6Addr>().is_ok()),
-        };
-        match host {
-            Some(host) => Ok(ServerAddress::new(host, port)),
-            None => Err(SearchPathError::BadHost { component: component() }),
-        }
-    }
-}
-
-fn plain_host(host: &str) -> Option<&str> {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    (!host.is_empty() && host.bytes().all(sound)).then_some(host)
-}
 
 /// Servers that keep one common state: a triad, or a part of one, or a single server. A client gets all its seats
 /// from one site.
@@ -230,96 +163,6 @@ impl fmt::Display for SearchPath {
         }
         Ok(())
     }
-}
-
-/// A search path that cannot be followed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SearchPathError {
-    /// No `@`: a license file, a directory, or a host without a port.
-    #[error(
-        "`{component}` in the license search path is no server: write port@host, such as 27000@{example}; license \
-         files cannot be named here",
-        example = example_host(component)
-    )]
-    NotAServer {
-        /// What was written.
-        component: String,
-    },
-    /// The part before `@` is no port.
-    #[error(
-        "`{port}` in `{component}` is no port: write a number from 1 to 65535, or nothing for {DEFAULT_PORT} to {}", DEFAULT_PORT + DEFAULT_PORTS - 1
-    )]
-    BadPort {
-        /// What was written.
-        component: String,
-        /// The part before `@`.
-        port: String,
-    },
-    /// The part after `@` is no host.
-    #[error(
-        "`{component}` names no host after the @: write a host name or an address, an IPv6 address in brackets, such \
-         as 27000@[::1]"
-    )]
-    BadHost {
-        /// What was written.
-        component: String,
-    },
-    /// More than three servers in a comma list.
-    #[error(
-        "`{component}` lists {count} servers with commas, a triad has three: separate independent servers with `:` \
-         or `;`"
-    )]
-    TooManyServers {
-        /// What was written.
-        component: String,
-        /// How many.
-        count: usize,
-    },
-    /// The same server twice in one triad.
-    #[error("`{server}` stands twice in one comma list, again in place {place}: name each server once")]
-    Twice {
-        /// The server.
-        server: String,
-        /// Where it stands again, from 1.
-        place: usize,
-    },
-    /// Nothing but separators.
-    #[error("the license search path is empty: write port@host, or port@h1,port@h2,port@h3 for a triad")]
-    Empty,
-    /// More sites than are ever searched.
-    #[error("the license search path names {count} independent servers, {MAX_SITES} are searched at most")]
-    TooManySites {
-        /// How many.
-        count: usize,
-    },
-    /// Longer than any honest path.
-    #[error("the license search path has {bytes} bytes, {MAX_PATH_BYTES} are read at most")]
-    TooLong {
-        /// How long it is.
-        bytes: usize,
-    },
-    /// No variable is set.
-    #[error("no license server is named: set one of {variables} to port@host")]
-    NotSet {
-        /// The variables that were looked at.
-        variables: String,
-    },
-    /// A variable is set to something else.
-    #[error("{variable}: {problem}")]
-    InVariable {
-        /// Its name.
-        variable: String,
-        /// What is wrong with its value.
-        problem: Box<SearchPathError>,
-    },
-}
-
-/// The component itself when it could be a host, for a correction that can be copied.
-fn example_host(component: &str) -> &str {
-    let is_host =
-        plain_host(component).is_some() && !component.ends_with(".lic") && !component.ends_with(".dat");
-    if is_host && component.bytes().any(|byte| byte.is_ascii_alphabetic()) { component } else { "localhost" }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A long status answer, put together from its pages.
 
-use crate::protocol::{Place, StatusPage};
+use super::{Place, StatusPage};
 
 /// Most pages put together: at the 2000 checkouts that servers put on a page, twice as many as the million a triad
 /// is meant for. A server that always has one more page is not believed for ever.

@@ -18,15 +18,15 @@ use licensing_core::id::{Handle, RequestId, SessionId, Token};
 use licensing_core::outcome::{Answer, Denial};
 
 use crate::error::RequestError;
-use crate::exchange::Exchange;
-use crate::pages::Pages;
-use crate::protocol::{MAX_UNANSWERED, ServerStatus, StatusFilter, StatusPage, Whereabouts};
+use crate::protocol::{MAX_UNANSWERED, Pages, ServerStatus, StatusFilter, StatusPage, Whereabouts};
 use crate::words;
 
+mod exchange;
 mod parts;
 mod receive;
 mod send;
 
+use exchange::Exchange;
 use parts::{Asked, End, Phase, Purpose, Query, Return, Sending, Waiting};
 
 /// Most requests that wait for a number because [`MAX_UNANSWERED`] are under way or no master is in reach. At the

@@ -15,10 +15,10 @@ use licensing_core::id::{Role, Token};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
+use super::pause::Pause;
 use crate::connection::Connection;
 use crate::dial::Dial;
 use crate::error::ConnectionError;
-use crate::pause::Pause;
 use crate::protocol::{Hello, MasterAddress, ServerMessage, Whereabouts};
 use crate::search_path::ServerAddress;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use licensing_core::id::Token;
 
-use crate::pause::Pause;
+use super::pause::Pause;
 use crate::words::millis;
 
 /// A server that owes an answer and has been silent for so long is asked for a sign of life, and the other servers

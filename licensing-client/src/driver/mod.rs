@@ -16,16 +16,21 @@ use crate::admin_key::AdminKey;
 use crate::connection::Connection;
 use crate::error::{ConnectError, ConnectionError};
 use crate::event::ClientEvent;
-use crate::pause::Pause;
 use crate::protocol::ServerMessage;
 use crate::search_path::{SearchPath, ServerAddress};
-use crate::seek::{Dialer, Known, LISTEN_LIMIT, Manner, Seek, Sought};
 use crate::session::{NotOpened, Payload, Session, SessionEvent};
-use crate::ticket::{Command, Delivery, SeatGuard, Ticket};
-use crate::watch::{Suspicion, Watch};
 use crate::words::millis;
 
 mod failover;
+mod pause;
+pub(crate) mod seek;
+mod silence;
+pub(crate) mod ticket;
+
+use self::pause::Pause;
+use self::seek::{Dialer, Known, LISTEN_LIMIT, Manner, Seek, Sought};
+use self::silence::{Suspicion, Watch};
+use self::ticket::{Command, Delivery, SeatGuard, Ticket};
 
 /// Commands and messages taken at once before anything is written: what a full window of requests needs.
 const BATCH: usize = 64;

@@ -73,9 +73,11 @@
 )]
 
 // What things are called.
+pub mod address;
 pub mod digest;
 pub mod edition;
 pub mod id;
+pub mod versions;
 
 // What may be asked, what happened, what may be answered.
 pub mod command;

@@ -10,12 +10,6 @@ pub const PREAMBLE: [u8; 4] = *b"\0LSC";
 /// do. Version 1 is for good: every later server speaks it, so no client is ever too old.
 pub const PROTOCOL_VERSIONS: (u16, u16) = (1, 1);
 
-/// The newest version that both ends speak, each given as its oldest and newest; `None` when there is none.
-pub fn common_version(theirs: (u16, u16), ours: (u16, u16)) -> Option<u16> {
-    let newest = theirs.1.min(ours.1);
-    (newest >= theirs.0.max(ours.0)).then_some(newest)
-}
-
 /// The client introduces itself. The same in every version of the protocol: what later ones want to say besides goes
 /// into `more`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,9 +12,7 @@ mod reply;
 mod request;
 mod status;
 
-pub use hello::{
-    Hello, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts, common_version,
-};
+pub use hello::{Hello, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts};
 pub(crate) use pages::{Pages, Progress};
 pub use reply::{Recollection, Reply, ServerMessage};
 pub use request::{ClientMessage, Place, Request, StatusFilter, Upgrade, is_administrative, is_local};

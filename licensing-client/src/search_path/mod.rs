@@ -5,15 +5,14 @@
 //! Host names and port numbers only: a client of a triad must not name a license file, because the file's copy
 //! here may differ from the servers'.
 
-mod address;
 mod limits;
 mod problem;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use address::ServerAddress;
-pub use limits::{DEFAULT_PORT, DEFAULT_PORTS, MAX_PATH_BYTES, MAX_SITES};
+pub use licensing_core::address::{AddressError, FIRST_PORT, PORTS, ServerAddress};
+pub use limits::{MAX_PATH_BYTES, MAX_SITES};
 pub use problem::SearchPathError;
 
 /// Servers of one triad.
@@ -126,7 +125,7 @@ fn split_outside_brackets(text: &str) -> impl Iterator<Item = &str> {
 fn parse_site(component: &str) -> Result<Site, SearchPathError> {
     if component.starts_with('@') && !component.contains(',') {
         let ServerAddress { host, .. } = component.parse()?;
-        let ports = DEFAULT_PORT..DEFAULT_PORT + DEFAULT_PORTS;
+        let ports = FIRST_PORT..FIRST_PORT + PORTS;
         let servers = ports.map(|port| ServerAddress::new(&host, port)).collect();
         return Ok(Site { servers, any_port: true });
     }
@@ -202,17 +201,17 @@ mod tests {
         (":;", "the license search path is empty: write port@host, or port@h1,port@h2,port@h3 for a triad"),
         (
             "/opt/licenses/license.lic",
-            "`/opt/licenses/license.lic` in the license search path is no server: write port@host, such as \
+            "`/opt/licenses/license.lic` is no server: write port@host, such as \
              27000@localhost; license files cannot be named here",
         ),
         (
             "license.dat:27000@a",
-            "`license.dat` in the license search path is no server: write port@host, such as 27000@localhost; \
+            "`license.dat` is no server: write port@host, such as 27000@localhost; \
              license files cannot be named here",
         ),
         (
             "server1:27000",
-            "`server1` in the license search path is no server: write port@host, such as 27000@server1; license \
+            "`server1` is no server: write port@host, such as 27000@server1; license \
              files cannot be named here",
         ),
         ("0@a", "`0` in `0@a` is no port: write a number from 1 to 65535, or nothing for 27000 to 27009"),
@@ -238,7 +237,7 @@ mod tests {
         ),
         (
             "27000@fe80::1",
-            "`1` in the license search path is no server: write port@host, such as 27000@localhost; license files \
+            "`1` is no server: write port@host, such as 27000@localhost; license files \
              cannot be named here",
         ),
         (

@@ -1,40 +1,16 @@
 //! What is wrong with a search path, and what to write.
 
-use super::limits::{DEFAULT_PORT, DEFAULT_PORTS, MAX_PATH_BYTES, MAX_SITES, plain_host};
+use licensing_core::address::AddressError;
+
+use super::limits::{MAX_PATH_BYTES, MAX_SITES};
 
 /// A search path that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SearchPathError {
-    /// No `@`: a license file, a directory, or a host without a port.
-    #[error(
-        "`{component}` in the license search path is no server: write port@host, such as 27000@{example}; license \
-         files cannot be named here",
-        example = example_host(component)
-    )]
-    NotAServer {
-        /// What was written.
-        component: String,
-    },
-    /// The part before `@` is no port.
-    #[error(
-        "`{port}` in `{component}` is no port: write a number from 1 to 65535, or nothing for {DEFAULT_PORT} to {}", DEFAULT_PORT + DEFAULT_PORTS - 1
-    )]
-    BadPort {
-        /// What was written.
-        component: String,
-        /// The part before `@`.
-        port: String,
-    },
-    /// The part after `@` is no host.
-    #[error(
-        "`{component}` names no host after the @: write a host name or an address, an IPv6 address in brackets, such \
-         as 27000@[::1]"
-    )]
-    BadHost {
-        /// What was written.
-        component: String,
-    },
+    /// One of its servers is written wrong.
+    #[error("in the license search path: {0}")]
+    Address(#[from] AddressError),
     /// More than three servers in a comma list.
     #[error(
         "`{component}` lists {count} servers with commas, a triad has three: separate independent servers with `:` \
@@ -83,11 +59,4 @@ pub enum SearchPathError {
         /// What is wrong with its value.
         problem: Box<SearchPathError>,
     },
-}
-
-/// The component itself when it could be a host, for a correction that can be copied.
-fn example_host(component: &str) -> &str {
-    let is_host =
-        plain_host(component).is_some() && !component.ends_with(".lic") && !component.ends_with(".dat");
-    if is_host && component.bytes().any(|byte| byte.is_ascii_alphabetic()) { component } else { "localhost" }
 }

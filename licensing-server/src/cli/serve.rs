@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use licensing_admin::console::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
 use licensing_admin::exit::Exit;
-use licensing_client::{SearchPathError, ServerAddress};
+use licensing_core::address::{AddressError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
 use licensing_daemon::{Limits, listen};
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
@@ -140,7 +140,7 @@ fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
         return Err("write a role and an address, such as secondary=27001@10.0.0.2".to_owned());
     };
     let role: Role = role.parse().map_err(|error: UnknownRole| error.to_string())?;
-    let address: ServerAddress = address.parse().map_err(|error: SearchPathError| error.to_string())?;
+    let address: ServerAddress = address.parse().map_err(|error: AddressError| error.to_string())?;
     Ok((role, address))
 }
 

@@ -9,7 +9,7 @@ use super::limits::{MAX_PATH_BYTES, MAX_SITES};
 #[non_exhaustive]
 pub enum SearchPathError {
     /// One of its servers is written wrong.
-    #[error("in the license search path: {0}")]
+    #[error(transparent)]
     Address(#[from] AddressError),
     /// More than three servers in a comma list.
     #[error(

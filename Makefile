@@ -59,6 +59,7 @@ mutants:
 HOURS ?= 4
 nightly:
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000
+	cargo run --release -p licensing-tests --bin sim -- --single --minutes $$(( $(HOURS) * 6 )) --from 1000000
 	$(MAKE) mutants
 	LICENSING_PRODUCT=all cargo test --workspace --test product
 	LICENSING_CUTS=20000 LICENSING_FAILURES=5000 LICENSING_DAMAGES=1000 cargo test --release -p licensing-tests \

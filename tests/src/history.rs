@@ -44,6 +44,17 @@ pub struct About {
     pub seed: u64,
     /// Seats of each feature.
     pub licensed: BTreeMap<String, Seats>,
+    /// How many servers there are.
+    #[serde(default = "three", skip_serializing_if = "is_three")]
+    pub servers: usize,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn is_three(servers: &usize) -> bool {
+    *servers == 3
 }
 
 /// One request of one client.
@@ -256,7 +267,7 @@ enum Line {
 impl History {
     /// A history in which nothing has happened yet.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> History {
-        let about = About { version: VERSION, test: test.to_owned(), seed, licensed };
+        let about = About { version: VERSION, test: test.to_owned(), seed, licensed, servers: three() };
         History::of(about)
     }
 
@@ -328,6 +339,12 @@ impl Recorder {
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> Recorder {
         let history = Arc::new(Mutex::new(History::new(test, seed, licensed)));
         Recorder { begun: Instant::now(), history }
+    }
+
+    /// Of so many servers, instead of three.
+    pub fn of_servers(self, servers: usize) -> Recorder {
+        self.lock().about.servers = servers;
+        self
     }
 
     /// Microseconds since the beginning.

@@ -9,10 +9,10 @@ use licensing_client::dial::{Dial, Stream as ClientStream, TokenSource};
 use licensing_core::id::{Role, Token};
 use tokio::time::timeout;
 
-use super::duplicates::Sniffed;
-use super::host::FIRST_PORT;
-use super::network::{End, Network};
-use super::random::Stream;
+use super::overheard::Sniffed;
+use crate::simulation::host::FIRST_PORT;
+use crate::simulation::network::{End, Network};
+use crate::simulation::random::Stream;
 
 /// Connections of one client.
 #[derive(Clone)]

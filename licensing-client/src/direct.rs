@@ -23,6 +23,7 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// What one server could not be asked, or did not answer well.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DirectError {
     /// The connection could not be made or broke. What was asked before may or may not have been done.
     #[error(transparent)]

@@ -90,14 +90,12 @@ pub mod license;
 // The decision: the state, what each command does to it, the rules of seats, and the book they are written in.
 mod apply;
 mod applying;
-mod aside;
 mod holding;
+pub mod installing;
 mod ledger;
 mod pools;
-mod prepared;
 mod rules;
 pub mod session;
-pub mod staging;
 pub mod state;
 pub mod vendor;
 
@@ -115,13 +113,13 @@ pub mod mastership;
 #[doc(hidden)]
 pub mod mutant;
 
-pub use aside::Prepared;
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};
 pub use holding::Keeper;
 pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
+pub use installing::aside::Prepared;
 pub use invariants::Violation;
 pub use license::{Compiled, License};
 pub use mastership::{Candidate, MastershipView, desired_master};

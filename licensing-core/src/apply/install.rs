@@ -9,10 +9,10 @@ use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::encode::compiled;
 use crate::event::EventKind;
+use crate::installing::staging::Staging;
 use crate::license::Compiled;
 use crate::outcome::{Denial, Outcome};
 use crate::pools::layout::{Laid, Layout, MAX_POOLS};
-use crate::staging::Staging;
 use crate::state::State;
 use crate::vendor::{InstalledLicense, Vendor};
 

@@ -5,75 +5,39 @@
 //! sockets does not. So a seed repeats the work, not the run: a failed run leaves its history, which can be judged
 //! again.
 
+mod board;
+mod choices;
+mod watcher;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use licensing_client::protocol::{StatusFilter, StatusPage};
-use licensing_client::{Client, ClientConfig, ClientEvent, Direct, RequestError, ServerAddress, TcpDial};
+use licensing_client::{Client, ClientConfig, ClientEvent, RequestError};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{Handle, Role, Seats};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_server::local_triad::LocalTriad;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::history::{Count, Held, History, Kind, Look, Read, Recorder, Told};
+use self::board::Board;
+use self::watcher::Watcher;
+use crate::history::{History, Kind, Recorder, Told};
 use crate::oracle::{Verdict, judge};
 use crate::process::{programs, wait_until};
+
+pub use self::choices::Choices;
+pub use self::watcher::read;
 
 /// Set to repeat the choices of a run.
 const SEED_VARIABLE: &str = "LICENSING_SEED";
 
 /// Longest pause of a client between two requests, in milliseconds: an application, not a load test.
 const LONGEST_THINK_MS: u64 = 4;
-
-/// Between two looks at a server. Seven of them fit into what the oracle takes for unbroken.
-const LOOK_PAUSE: Duration = Duration::from_millis(20);
-
-/// How long a look waits for an answer: a paused server is looked at anew when it wakes.
-const LOOK_LIMIT: Duration = Duration::from_millis(300);
-
-/// Between two questions whether a server is master.
-const QUESTION_PAUSE: Duration = Duration::from_millis(50);
-
-/// How long such a question waits for its answer: through any pause, so that a server that wakes finds questions.
-const QUESTION_LIMIT: Duration = Duration::from_secs(10);
-
-/// Choices that can be made again: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift
-/// generators, scrambled").
-#[derive(Debug, Clone)]
-pub struct Choices(u64);
-
-impl Choices {
-    /// The choices of this seed; `stream` tells apart those who share one.
-    pub fn new(seed: u64, stream: u64) -> Choices {
-        let mut choices = Choices((seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1));
-        // The first numbers of small seeds resemble each other.
-        for _ in 0..8 {
-            choices.next();
-        }
-        choices
-    }
-
-    /// A number below `limit`, which must not be 0.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-}
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -132,18 +96,6 @@ pub struct Workload {
     board: Arc<Board>,
     workers: JoinSet<Worker>,
     watchers: JoinSet<()>,
-}
-
-/// What everybody can see.
-#[derive(Debug, Default)]
-struct Board {
-    stop: AtomicBool,
-    /// Answers each client has got.
-    answers: Vec<AtomicU64>,
-    /// What each server has shown that it has applied.
-    applied: [AtomicU64; 3],
-    /// Times a client saw itself without a master.
-    disconnections: AtomicU64,
 }
 
 /// What came out of the work, after it was judged good.
@@ -366,87 +318,6 @@ pub(crate) fn told(result: Result<Answer, RequestError>) -> Told {
         Outcome::Denied(Denial::UnknownHandle { .. }) => Told::UnknownHandle { index },
         Outcome::Denied(denial) => Told::Denied { index, why: denial.to_string() },
         other => Told::Denied { index, why: format!("{other:?}") },
-    }
-}
-
-/// Somebody who looks at one server as often as that is useful.
-#[derive(Clone)]
-struct Watcher {
-    role: Role,
-    address: ServerAddress,
-    recorder: Recorder,
-}
-
-impl Watcher {
-    async fn run(self, board: Arc<Board>) {
-        let mut connection = None;
-        loop {
-            // A server that is down or paused is looked at again in a moment.
-            connection = match connection.take() {
-                None => Direct::connect(&self.address, &TcpDial)
-                    .await
-                    .ok()
-                    .map(|direct| direct.with_answer_limit(LOOK_LIMIT)),
-                Some(mut direct) => self.look(&mut direct, &board).await.map(|()| direct),
-            };
-            sleep(LOOK_PAUSE).await;
-        }
-    }
-
-    async fn look(&self, direct: &mut Direct, board: &Board) -> Option<()> {
-        let asked_us = self.recorder.now_us();
-        let page = direct.status_all(StatusFilter::default()).await.ok()?;
-        let answered_us = self.recorder.now_us();
-        self.recorder.read(read(self.role, &page, asked_us, answered_us));
-        board.applied[self.role.place()].store(page.applied_index.0, Ordering::SeqCst);
-        Some(())
-    }
-
-    /// Asks as a load balancer does, and does not wait for one answer before it asks again.
-    async fn ask_whether_master(self) {
-        let mut questions = JoinSet::new();
-        loop {
-            let watcher = self.clone();
-            questions.spawn(async move { watcher.ask().await });
-            while questions.try_join_next().is_some() {}
-            sleep(QUESTION_PAUSE).await;
-        }
-    }
-
-    async fn ask(&self) -> Option<()> {
-        let asked_us = self.recorder.now_us();
-        let asking = async {
-            let mut stream = TcpStream::connect((&*self.address.host, self.address.port)).await?;
-            stream.write_all(b"STATUS\r\n").await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            io::Result::Ok(answer)
-        };
-        let answer = timeout(QUESTION_LIMIT, asking).await.ok()?.ok()?;
-        let (answered_us, master) = (self.recorder.now_us(), answer.contains("(MASTER)"));
-        self.recorder.look(Look { server: self.role, asked_us, answered_us, master });
-        Some(())
-    }
-}
-
-/// A status page as a part of a history.
-pub fn read(server: Role, page: &StatusPage, asked_us: u64, answered_us: u64) -> Read {
-    let count = |issued: Option<Seats>, in_use| Count { issued: issued.unwrap_or(Seats(u32::MAX)), in_use };
-    let features = page.features.iter().map(|pool| (pool.name.clone(), count(pool.issued, pool.in_use)));
-    let held = page.checkouts.iter().map(|checkout| Held {
-        handle: checkout.handle,
-        session: checkout.keeper.session().unwrap_or_default(),
-        feature: checkout.feature.clone(),
-        seats: checkout.count,
-    });
-    Read {
-        server,
-        asked_us,
-        answered_us,
-        master: page.master == Some(server),
-        applied: page.applied_index,
-        features: features.collect(),
-        held: held.collect(),
     }
 }
 

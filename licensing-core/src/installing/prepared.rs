@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::aside::Prepared;
+use super::aside::Prepared;
 use crate::digest::Digest;
 use crate::license::Compiled;
 use crate::pools::layout::Layout;

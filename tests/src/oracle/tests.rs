@@ -1,9 +1,11 @@
 //! The judge is judged: small histories of which it is known whether they are good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId};
 
 use super::*;
-use crate::history::{Count, Held, Look};
+use crate::history::{Count, Held, Kind, Look, Operation, Read, Told};
 
 /// Seats of the only feature.
 const LICENSED: u32 = 3;

@@ -103,23 +103,22 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         exit_with_stdin();
     }
     let role = config.node.role;
-    let others = other_runtime()?;
-    others.spawn(log.watch());
-    let other_threads = Some(others.handle().clone());
-    node_runtime()?.block_on(async move {
+    let runtime = runtime()?;
+    runtime.spawn(log.watch());
+    runtime.block_on(async move {
         let shutdown = shutdown_signal()?;
         let listener = bind(&addresses)?;
         config::took_port(&mut config, listener.local_addr().map_err(Failure::no)?.port());
         // A parent that has gone away does not matter: the log says the same.
         let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
-        run(config, listener, other_threads, ready, shutdown).await.map_err(Failure::no)?;
+        run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
         Ok(Exit::Done)
     })
 }
 
-/// Most clients and the log; see [`run`]. When there are too few processors for everything, the node and its disk go first:
-/// what they decide together grows while clients wait, and heartbeats are not late.
-fn other_runtime() -> Result<Runtime, Failure> {
+/// For most clients and the log; the node has a thread of its own. When there are too few processors for everything, that and
+/// its disk go first: what they decide together grows while clients wait, and heartbeats are not late.
+fn runtime() -> Result<Runtime, Failure> {
     /// Enough to step back, and far from being starved.
     const NICENESS: i32 = 5;
     // Behind whatever niceness the server was started with. A thread that may not even be nicer is as good as before.
@@ -128,11 +127,6 @@ fn other_runtime() -> Result<Runtime, Failure> {
         let _ = setpriority_process(None, niceness);
     };
     Builder::new_multi_thread().on_thread_start(step_back).enable_all().build().map_err(no_runtime)
-}
-
-/// The node's own thread; see [`run`].
-fn node_runtime() -> Result<Runtime, Failure> {
-    Builder::new_current_thread().enable_all().build().map_err(no_runtime)
 }
 
 fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {

@@ -1,11 +1,8 @@
 //! Small words that every program of the house says alike.
 
-use crate::search_path::ServerAddress;
+pub use licensing_core::counted;
 
-/// `1 seat`, `2 seats`: a count with its noun.
-pub fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
+use crate::search_path::ServerAddress;
 
 /// `host:port`, as `licensectl primary` prints it and curl takes it.
 pub fn host_and_port(address: &ServerAddress) -> String {
@@ -19,12 +16,6 @@ pub fn host_and_port(address: &ServerAddress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_is_not_many() {
-        assert_eq!(counted(1, "seat"), "1 seat");
-        assert_eq!([counted(0, "seat"), counted(2, "seat")], ["0 seats", "2 seats"]);
-    }
 
     #[test]
     fn an_address_of_ipv6_keeps_its_brackets() {

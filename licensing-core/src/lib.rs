@@ -73,6 +73,7 @@
 )]
 
 // What things are called.
+mod counted;
 pub mod digest;
 pub mod edition;
 pub mod id;
@@ -115,6 +116,7 @@ pub mod mutant;
 
 pub use aside::Prepared;
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
+pub use counted::counted;
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};

@@ -49,7 +49,6 @@ pub mod license_file;
 pub mod protocol;
 pub mod search_path;
 pub mod session;
-pub mod text;
 mod words;
 
 pub use admin_key::{AdminKey, AdminKeyError};

@@ -74,6 +74,7 @@
 
 // What things are called.
 pub mod address;
+mod counted;
 pub mod digest;
 pub mod edition;
 pub mod id;
@@ -114,6 +115,7 @@ pub mod mastership;
 pub mod mutant;
 
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
+pub use counted::counted;
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};

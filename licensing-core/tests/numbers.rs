@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use licensing_core::codec::to_bytes;
+use licensing_core::codec::{to_bytes, variants};
 use licensing_core::*;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// The number of each value as it is written, with the name by which it is printed.
-fn written<T: Serialize + std::fmt::Debug>(values: &[T]) -> String {
+/// The number of each value as it is written, with the name by which it is printed. All variants must be there.
+fn written<T: Serialize + DeserializeOwned + std::fmt::Debug>(values: &[T]) -> String {
+    assert_eq!(values.len(), variants::<T>().len(), "append what is new: {:?}", variants::<T>());
     let line = |value: &T| {
         let name = format!("{value:?}");
         let name = name.split([' ', '(', '{']).next().unwrap_or_default().to_owned();

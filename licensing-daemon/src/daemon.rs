@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use licensing_core::counted;
 use licensing_core::event::Event;
 use licensing_raft::{Node, StartError};
 use tokio::net::{TcpListener, TcpSocket};
@@ -83,8 +84,8 @@ impl Daemon {
         };
         let server = Arc::new(Server::new(node, &config).with_threads(Handle::current()));
         for file in &config.licenses {
-            let features = file.license.features.len();
-            info!(role = %server.role, %address, "serving {} with {features} feature lines", file.path.display());
+            let lines = counted(file.license.features.len() as u64, "feature line");
+            info!(role = %server.role, %address, "serving {} with {lines}", file.path.display());
         }
         Ok(Daemon { server, listener, address })
     }

@@ -51,6 +51,7 @@ pub mod config;
 pub mod environment;
 pub mod error;
 pub mod node;
+pub mod versions;
 
 // Putting a node together, and its end.
 mod start;

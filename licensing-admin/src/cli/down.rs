@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 
 use super::servers::no_master;
 use crate::console::{Failure, put, talk};

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use licensing_client::ServerAddress;
 use licensing_client::protocol::{CheckoutStatus, FeatureStatus, StatusPage};
+use licensing_core::counted;
 use licensing_core::id::PoolId;
 use licensing_core::license::Version;
 
@@ -66,18 +67,7 @@ pub fn block(survey: &Survey, selection: &Selection, zone: &TimeZone, several: b
     let master = survey.master();
     let host = master.or(survey.servers.first()).map_or("", |server| &server.name.host);
     let _ = write!(out, "Vendor daemon status (on {host}):\n\n");
-    for vendor in &page.vendors {
-        let name = printable(&vendor.name);
-        let _ = match (master, vendor.installed_at) {
-            (Some(master), Some(_)) => writeln!(out, "{name:>10}: UP v{}", version_of(master)),
-            _ => writeln!(out, "{name:>10}: The desired vendor daemon is down. (-97,121)"),
-        };
-    }
-    let Some(master) = master else { return out };
-    if selection.features != Features::None {
-        out.push_str("Feature usage info:\n");
-        feature_blocks(&mut out, page, &selection.features, &master.name, zone);
-    }
+    vendor_sections(&mut out, page, master, &selection.features, zone);
     out
 }
 
@@ -127,24 +117,64 @@ fn version_of(server: &SeenServer) -> &str {
     }
 }
 
+/// A line for each vendor's daemon, and behind it the features it serves: two vendors may have one of the same name.
+fn vendor_sections(
+    out: &mut String,
+    page: &StatusPage,
+    master: Option<&SeenServer>,
+    which: &Features,
+    zone: &TimeZone,
+) {
+    let mut behind_a_section = false;
+    for vendor in &page.vendors {
+        if std::mem::take(&mut behind_a_section) {
+            out.push('\n');
+        }
+        let name = printable(&vendor.name);
+        let _ = match (master, vendor.installed_at) {
+            (Some(master), Some(_)) => writeln!(out, "{name:>10}: UP v{}", version_of(master)),
+            _ => writeln!(out, "{name:>10}: The desired vendor daemon is down. (-97,121)"),
+        };
+        if let (Some(master), Some(_)) = (master, vendor.installed_at)
+            && shows(which, page, &vendor.name)
+        {
+            out.push_str("Feature usage info:\n");
+            feature_blocks(out, page, &vendor.name, which, &master.name, zone);
+            behind_a_section = true;
+        }
+    }
+    if let (Some(_), Features::Named(name)) = (master, which)
+        && !page.features.iter().any(|pool| pool.name == *name)
+    {
+        let name = printable(name);
+        let _ = writeln!(
+            out,
+            "Feature usage info:\n\nUsers of {name}: Cannot get users of {name}: No such feature exists. (-5,222)"
+        );
+    }
+}
+
+/// Whether features of this vendor are to be shown.
+fn shows(which: &Features, page: &StatusPage, vendor: &str) -> bool {
+    match which {
+        Features::None => false,
+        Features::All | Features::InUse => true,
+        Features::Named(name) => page.features.iter().any(|pool| pool.name == *name && pool.vendor == vendor),
+        Features::OfVendor(wanted) => wanted == vendor,
+    }
+}
+
 fn feature_blocks(
     out: &mut String,
     page: &StatusPage,
+    vendor: &str,
     which: &Features,
     master: &ServerAddress,
     zone: &TimeZone,
 ) {
-    if let Features::Named(name) = which
-        && !page.features.iter().any(|pool| pool.name == *name)
-    {
-        let name = printable(name);
-        let _ =
-            writeln!(out, "\nUsers of {name}: Cannot get users of {name}: No such feature exists. (-5,222)");
-        return;
-    }
     let mut features: Vec<&str> = Vec::new();
     let mut pools: BTreeMap<&str, Vec<&FeatureStatus>> = BTreeMap::new();
-    for pool in &page.features {
+    for pool in page.features.iter().filter(|pool| pool.vendor == vendor) {
         let known = pools.entry(&pool.name).or_default();
         if known.is_empty() {
             features.push(&pool.name);
@@ -169,11 +199,11 @@ fn is_wanted(which: &Features, pools: &[&FeatureStatus]) -> bool {
         Features::All => true,
         Features::InUse => pools.iter().any(|pool| pool.in_use.0 > 0),
         Features::Named(name) => pools.iter().any(|pool| pool.name == *name),
-        Features::OfVendor(vendor) => pools.iter().any(|pool| pool.vendor == *vendor),
+        Features::OfVendor(_) => true,
     }
 }
 
-/// All pools of one feature: one line with the totals, then a title, a type and the users of each pool in use.
+/// All pools of one feature of a vendor: one line with the totals, then a title, a type and the users of each pool in use.
 fn feature_block(
     out: &mut String,
     users: &BTreeMap<PoolId, Vec<&CheckoutStatus>>,
@@ -188,10 +218,10 @@ fn feature_block(
         None => writeln!(out, "\nUsers of {}:  (Uncounted, node-locked)", first.name),
         Some(issued) => writeln!(
             out,
-            "\nUsers of {}:  (Total of {issued} {} issued;  Total of {in_use} {} in use)",
+            "\nUsers of {}:  (Total of {} issued;  Total of {} in use)",
             first.name,
-            licenses(issued),
-            licenses(in_use)
+            counted(issued, "license"),
+            counted(in_use, "license")
         ),
     };
     for pool in pools {
@@ -209,11 +239,6 @@ fn feature_block(
             let _ = writeln!(out, "{}", user_row(checkout, master, zone));
         }
     }
-}
-
-/// `license` exactly when the number is 1.
-fn licenses(count: u64) -> &'static str {
-    if count == 1 { "license" } else { "licenses" }
 }
 
 fn expiry(expires: &str) -> &str {

@@ -5,7 +5,7 @@ use regex::Regex;
 use super::super::tests_support::{NOW, checkout, feature, page, survey};
 use super::*;
 use licensing_client::protocol::VendorStatus;
-use licensing_core::id::{PoolId, Role, Seats};
+use licensing_core::id::{LogIndex, PoolId, Role, Seats};
 
 fn report(survey: &Survey, features: Features) -> String {
     let selection = Selection { features, server: None };
@@ -191,6 +191,60 @@ fn every_vendor_has_its_daemon_line() {
     assert!(text.contains("on pat: /etc/licensing/acme.lic:/etc/licensing/triad.lic:\n"), "{text}");
     let lines = "\n      acme: The desired vendor daemon is down. (-97,121)\n      demo: UP v0.1.0\n";
     assert!(text.contains(lines), "{text}");
+}
+
+#[test]
+fn features_of_the_same_name_stand_below_their_vendors() {
+    let two_vendors = everybody(|page| {
+        let path = "/etc/licensing/acme.lic".to_owned();
+        page.vendors.insert(
+            0,
+            VendorStatus { name: "acme".to_owned(), license_path: path, installed_at: Some(LogIndex(3)) },
+        );
+        let acme = "acme".to_owned();
+        let f1 = FeatureStatus {
+            pool: PoolId(3),
+            vendor: acme.clone(),
+            ..feature("f1", "2.0", Some(5), "permanent")
+        };
+        page.features.insert(0, f1);
+        page.features[0].in_use = Seats(2);
+        page.features[1].in_use = Seats(1);
+        let bob = CheckoutStatus { pool: PoolId(3), vendor: acme, ..checkout(90, "bob", 2) };
+        page.checkouts = vec![checkout(81, "ann", 1), bob];
+    });
+    let text = report(&two_vendors, Features::All);
+    let (_, sections) = text.split_once("Vendor daemon status (on pat):\n\n").unwrap();
+    assert_eq!(
+        sections,
+        "      acme: UP v0.1.0
+Feature usage info:
+
+Users of f1:  (Total of 5 licenses issued;  Total of 2 licenses in use)
+
+  \"f1\" v2.0, vendor: acme, expiry: permanent(no expiration date)
+  floating license
+
+    bob ws-07.example.com /dev/pts/3 (v1.000) (pat/2837 90), start Thu 9/24 21:35, 2 licenses
+
+      demo: UP v0.1.0
+Feature usage info:
+
+Users of f1:  (Total of 10 licenses issued;  Total of 1 license in use)
+
+  \"f1\" v1.0, vendor: demo, expiry: permanent(no expiration date)
+  floating license
+
+    ann ws-07.example.com /dev/pts/3 (v1.000) (pat/2837 81), start Thu 9/24 21:35
+
+Users of f2:  (Total of 3 licenses issued;  Total of 0 licenses in use)
+"
+    );
+    let of_demo = report(&two_vendors, Features::OfVendor("demo".to_owned()));
+    assert!(
+        of_demo.contains("      acme: UP v0.1.0\n      demo: UP v0.1.0\nFeature usage info:\n"),
+        "{of_demo}"
+    );
 }
 
 #[test]

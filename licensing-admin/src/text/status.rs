@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use licensing_client::protocol::{CheckoutStatus, StatusPage, VendorStatus};
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::id::Role;
 use serde::Serialize;
 

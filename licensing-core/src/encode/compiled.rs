@@ -4,7 +4,7 @@ use crate::codec::{self, CodecError};
 use crate::license::Compiled;
 
 /// Format of these bytes, their first.
-const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 1;
 
 const WHAT: &str = "license in parts";
 

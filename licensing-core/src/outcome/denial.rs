@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted;
 use crate::id::{Handle, RequestId, Seats, SessionId};
 
 /// Why not. The order of the variants is that of their numbers on disk and wire, which are for good: a new one goes to the
@@ -182,12 +183,13 @@ impl fmt::Display for Denial {
                 write!(f, "the license for feature `{feature}` expired on {expired}")
             }
             Denial::MoreThanLicensed { feature, requested, licensed } => {
-                write!(f, "{requested} seats of feature `{feature}` asked for, {licensed} licensed in all")
+                let asked = counted(u64::from(requested.0), "seat");
+                write!(f, "{asked} of feature `{feature}` asked for, {licensed} licensed in all")
             }
-            Denial::NoFreeSeats { feature, requested, in_use, licensed } => write!(
-                f,
-                "{requested} seats of feature `{feature}` asked for, {in_use} of {licensed} are in use"
-            ),
+            Denial::NoFreeSeats { feature, requested, in_use, licensed } => {
+                let asked = counted(u64::from(requested.0), "seat");
+                write!(f, "{asked} of feature `{feature}` asked for, {in_use} of {licensed} are in use")
+            }
             Denial::UnknownHandle { handle } => write!(f, "no checkout with handle {handle}"),
             Denial::NotTheHolder { handle } => {
                 write!(f, "handle {handle} belongs to another session: give its token")

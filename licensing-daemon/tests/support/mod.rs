@@ -114,7 +114,8 @@ impl TestTriad {
     }
 }
 
-async fn start_server(role: Role, config: DaemonConfig, listener: TcpListener) -> TestServer {
+/// One server, with what its configuration says.
+pub(crate) async fn start_server(role: Role, config: DaemonConfig, listener: TcpListener) -> TestServer {
     let (ready, is_ready) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };

@@ -13,7 +13,7 @@ use crate::membership::standing::{Standing, TriadId};
 
 /// The versions of the peer protocol that this program speaks, oldest and newest. Two servers take the newest that both
 /// do; servers of neighbouring versions always have one in common.
-pub(crate) const PEER_PROTOCOLS: (u16, u16) = (1, 1);
+pub const PEER_PROTOCOLS: (u16, u16) = (1, 1);
 
 /// Bytes of state in one snapshot chunk.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;

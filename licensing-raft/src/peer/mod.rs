@@ -15,5 +15,7 @@ pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod network;
 mod news;
+#[cfg(test)]
+mod numbers;
 pub(crate) mod pipeline;
 pub(crate) mod reception;

@@ -12,7 +12,7 @@ use crate::membership::standing::{Standing, StandingKeeper, TriadId};
 use crate::store::files::{io_error, sync_directory};
 
 /// Format of the data directory as a whole.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// The data directory of one server, locked while it is open.
 pub(crate) struct DataDirectory {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Format version of records. A newer one is refused by name, never guessed at.
-pub(crate) const RECORD_VERSION: u8 = 1;
+pub const RECORD_VERSION: u8 = 1;
 const HEADER: usize = 5;
 
 /// Bytes on disk that are not what was written there.

@@ -20,7 +20,8 @@ use crate::store::contents::Damage;
 use crate::store::files::sync_directory;
 
 const MAGIC: &[u8; 4] = b"LSNP";
-const VERSION: u8 = 1;
+/// Format of snapshot files.
+pub const VERSION: u8 = 1;
 const PREFIX: &str = "snapshot-";
 
 /// So much of a snapshot goes to the disk at a time, in bytes: a commit of the log that comes meanwhile waits behind this

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use licensing_admin::text::words::printable;
+use licensing_core::counted;
 use licensing_core::event::{Event, EventKind, Holding, Return};
 use licensing_core::id::Seats;
 use licensing_core::outcome::Denial;
@@ -72,7 +73,7 @@ fn line(kind: &EventKind) -> String {
             format!("session {session} ended: no sign of life from its client")
         }
         EventKind::LicenseInstalled { vendor, pools } => {
-            format!("license of vendor {vendor} installed, {pools} pools")
+            format!("license of vendor {vendor} installed, {}", counted(u64::from(*pools), "pool"))
         }
         EventKind::Maintenance { role, on: true } => format!("maintenance of the {role} begins"),
         EventKind::Maintenance { role, on: false } => format!("maintenance of the {role} ends"),

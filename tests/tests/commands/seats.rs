@@ -80,7 +80,7 @@ async fn denials_say_why_and_end_with_1() {
     let mut holder = Holder::start(&triad, &["checkout", "f2", "--count", "3", "--hold", "--json"]);
     assert!(holder.event("granted").await["handle"].is_u64());
     for (arguments, code, reason) in [
-        ("f2", -4, "1 seats of feature `f2` asked for, 3 of 3 are in use"),
+        ("f2", -4, "1 seat of feature `f2` asked for, 3 of 3 are in use"),
         ("f2 --count 4", -26, "4 seats of feature `f2` asked for, 3 licensed in all"),
         ("f2 --version 2.6", -25, "feature `f2` is licensed up to version 2.5, not 2.6"),
         ("f9", -5, "no feature `f9` in the license file"),

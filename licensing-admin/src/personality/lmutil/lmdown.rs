@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
+use licensing_core::counted;
+
 use super::flags::{Flags, Known, TIMEOUT, Word};
 use crate::console::{Failure, put, talk};
 use crate::exit::Exit;
@@ -68,8 +70,7 @@ pub(super) async fn down(flags: Flags) -> Result<Exit, Failure> {
         ));
         exit = Exit::FlexNet(problem.map_or(-15, |problem| problem.flexnet_code()));
     }
-    let servers = if stopped == 1 { "License Server" } else { "License Servers" };
-    put(&format!("    {stopped} FlexNet {servers} shut down\n"))?;
+    put(&format!("    {} shut down\n", counted(stopped, "FlexNet License Server")))?;
     Ok(exit)
 }
 

@@ -1,6 +1,6 @@
-//! Small words that every program of the house says alike.
+//! A count with its noun, as every text of the house says it.
 
-/// `1 seat`, `2 seats`: a count with its noun.
+/// `1 seat`, `2 seats`.
 pub fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

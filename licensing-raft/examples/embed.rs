@@ -16,8 +16,7 @@ use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::{Compiled, License};
 use licensing_core::outcome::Outcome;
-use licensing_raft::{Node, NodeConfig, PEER_PREAMBLE};
-use tokio::io::AsyncReadExt;
+use licensing_raft::{Node, NodeConfig};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -79,15 +78,7 @@ fn license_for(listeners: &[TcpListener; 3]) -> anyhow::Result<String> {
 async fn start(role: Role, license: &str, data: &Path, listener: TcpListener) -> anyhow::Result<Node> {
     let config = NodeConfig::from_license(&License::parse(license)?, role, data.join(role.name()))?;
     let node = Node::start(config).await?;
-    let accepting = node.clone();
-    tokio::spawn(async move {
-        while let Ok((mut stream, from)) = listener.accept().await {
-            let mut preamble = [0; 4];
-            if stream.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
-                accepting.accept_peer(stream, from.to_string());
-            }
-        }
-    });
+    node.serve_peers(listener)?;
     Ok(node)
 }
 

@@ -1,5 +1,6 @@
 //! One server of a triad: the whole public face of this crate.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 #[cfg(feature = "testing")]
@@ -14,7 +15,7 @@ use licensing_core::outcome::Answer;
 use licensing_core::state::State;
 #[cfg(feature = "testing")]
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
@@ -26,7 +27,7 @@ use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
 use crate::mastership::{Mastership, judge};
 use crate::membership::upgrade::{UpgradeError, UpgradeStatus};
-use crate::peer::accept;
+use crate::peer::accept::{self, Read};
 use crate::shared::Shared;
 use crate::start::{assemble, seed};
 use crate::status::counts::NodeCounts;
@@ -228,11 +229,24 @@ impl Node {
         warnings
     }
 
+    /// Accepts peers on a port that is theirs alone, on the node's own thread and until the node ends. Whoever is silent
+    /// there keeps nobody out. Where clients use the same port, accept connections yourself and hand those of peers to
+    /// [`Node::accept_peer`]; `licensing_daemon` does that.
+    ///
+    /// Fails when the listener cannot be moved to another thread.
+    pub fn serve_peers(&self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        let _inside = self.thread().map(Handle::enter);
+        let listener = TcpListener::from_std(listener)?;
+        self.shared.tasks.spawn(accept::accept_all(self.shared.clone(), listener));
+        Ok(())
+    }
+
     /// Serves a connection that began with [`crate::PEER_PREAMBLE`], which has been read. It moves to the node's own thread,
     /// whichever runtime accepted it. `from` is for logs.
     pub fn accept_peer(&self, stream: TcpStream, from: String) {
         let stream = stream.into_std();
-        accept::accept(self.shared.clone(), move || TcpStream::from_std(stream?), from);
+        accept::accept(self.shared.clone(), move || TcpStream::from_std(stream?), from, Read::Preamble);
     }
 
     /// [`Node::accept_peer`] for a connection that is no TCP.
@@ -241,7 +255,7 @@ impl Node {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        accept::accept(self.shared.clone(), move || Ok(stream), from);
+        accept::accept(self.shared.clone(), move || Ok(stream), from, Read::Preamble);
     }
 
     /// The node's own thread, for a handful of short tasks whose steps alternate with the node's: each saves two wake-ups

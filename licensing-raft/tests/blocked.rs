@@ -1,6 +1,7 @@
 //! A program may block the threads that its node was started on: the node has its own, with the connections of its peers,
-//! whoever accepted them.
+//! whoever accepted them. And whoever is silent at its door keeps nobody out.
 
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tokio::net::TcpListener;
 /// Twice the usual lease: a master that was silent for so long would have lost its mastership.
 const BLOCKED: Duration = Duration::from_millis(600);
 
-async fn triad(directory: &std::path::Path) -> Vec<Node> {
+/// Three nodes with a master; `accept` lets a node's peers in.
+async fn triad(directory: &std::path::Path, mut accept: impl FnMut(Node, TcpListener)) -> Vec<Node> {
     let mut listeners = Vec::new();
     let mut text = String::new();
     for _ in Role::ALL {
@@ -28,19 +30,23 @@ async fn triad(directory: &std::path::Path) -> Vec<Node> {
     for (role, listener) in Role::ALL.into_iter().zip(listeners) {
         let config = NodeConfig::from_license(&license, role, directory.join(role.name())).unwrap();
         let node = Node::start(config).await.unwrap();
-        let accepting = node.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, from)) = listener.accept().await {
-                let mut preamble = [0; 4];
-                stream.read_exact(&mut preamble).await.unwrap();
-                assert_eq!(preamble, PEER_PREAMBLE);
-                accepting.accept_peer(stream, from.to_string());
-            }
-        });
+        accept(node.clone(), listener);
         nodes.push(node);
     }
     nodes[0].mastership().wait_for(|now| now.serving).await.unwrap();
     nodes
+}
+
+/// As a program does that has a port of its own.
+fn accept_here(node: Node, listener: TcpListener) {
+    tokio::spawn(async move {
+        while let Ok((mut stream, from)) = listener.accept().await {
+            let mut preamble = [0; 4];
+            stream.read_exact(&mut preamble).await.unwrap();
+            assert_eq!(preamble, PEER_PREAMBLE);
+            node.accept_peer(stream, from.to_string());
+        }
+    });
 }
 
 /// Everything that a node says of its mastership until it ends, noted on a thread of its own.
@@ -65,7 +71,7 @@ fn noted(node: &Node) -> thread::JoinHandle<Vec<Mastership>> {
 #[tokio::test(flavor = "current_thread")]
 async fn a_program_that_blocks_its_runtime_keeps_the_mastership() {
     let directory = tempfile::tempdir().unwrap();
-    let nodes = triad(directory.path()).await;
+    let nodes = triad(directory.path(), accept_here).await;
     let seen = noted(&nodes[0]);
     for _ in 0..5 {
         thread::sleep(BLOCKED);
@@ -104,4 +110,24 @@ async fn a_node_that_is_dropped_ends() {
         }
     };
     again.stop(false).await;
+}
+
+/// One connection to each port that says nothing, and one that says something else, from before the nodes listen.
+#[tokio::test(flavor = "current_thread")]
+async fn a_silent_connection_keeps_no_peer_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut silent = Vec::new();
+    let nodes = triad(directory.path(), |node, listener| {
+        for word in ["", "GET / HTTP/1.1"] {
+            let mut stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            stream.write_all(word.as_bytes()).unwrap();
+            silent.push(stream);
+        }
+        node.serve_peers(listener).unwrap();
+    });
+    let nodes = nodes.await;
+    assert!(nodes[0].serves());
+    for node in &nodes {
+        node.stop(false).await;
+    }
 }

@@ -1,21 +1,51 @@
-//! A connection of a peer, from its first byte behind the preamble to its end.
+//! A connection of a peer, from its first byte to its end.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
 
+use crate::PEER_PREAMBLE;
 use crate::peer::answers;
-use crate::peer::hello::HELLO_TIMEOUT;
+use crate::peer::frame::FrameError;
+use crate::peer::hello::{HELLO_TIMEOUT, HelloError};
 use crate::shared::Shared;
+
+/// Pause after an accept that failed (no file descriptors, usually): trying at once would only burn a processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What has been read of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Nothing.
+    Nothing,
+    /// The preamble, which was that of a peer.
+    Preamble,
+}
+
+/// Serves whoever connects, each in a task of its own, until the node ends.
+pub(crate) async fn accept_all(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => accept(shared.clone(), move || Ok(stream), from.to_string(), Read::Nothing),
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
 
 /// Hears who it is, and answers what it asks. Returns at once; `stream` is called where the connection is served.
 pub(crate) fn accept<S>(
     shared: Arc<Shared>,
     stream: impl FnOnce() -> io::Result<S> + Send + 'static,
     from: String,
+    read: Read,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -36,7 +66,13 @@ pub(crate) fn accept<S>(
             Ok(nonce) => nonce,
             Err(error) => return tracing::error!("no randomness for a peer's hello: {error}"),
         };
-        let hello = timeout(HELLO_TIMEOUT, shared.introduction.accept(stream, triad_id, nonce));
+        let hello = timeout(HELLO_TIMEOUT, async {
+            let mut stream = stream;
+            if read == Read::Nothing {
+                read_preamble(&mut stream).await?;
+            }
+            shared.introduction.accept(stream, triad_id, nonce).await
+        });
         let met = tokio::select! {
             biased;
             met = hello => met,
@@ -57,4 +93,10 @@ pub(crate) fn accept<S>(
             Err(_) => shared.reception.refused(&from, "it did not finish its hello"),
         }
     });
+}
+
+async fn read_preamble<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), HelloError> {
+    let mut preamble = [0; PEER_PREAMBLE.len()];
+    stream.read_exact(&mut preamble).await.map_err(FrameError::Io)?;
+    if preamble == PEER_PREAMBLE { Ok(()) } else { Err(HelloError::NoPeer(preamble)) }
 }

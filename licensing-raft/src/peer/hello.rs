@@ -69,6 +69,8 @@ pub(crate) struct Introduction {
 pub(crate) enum HelloError {
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("it began with {0:02x?}, which is no peer")]
+    NoPeer([u8; 4]),
     #[error("{0}")]
     Refused(String),
     #[error("the peer does not know the peer key: give all three servers the same key file")]

@@ -8,6 +8,9 @@ use licensing_client::license_file::LicenseFile;
 use licensing_core::id::Role;
 use licensing_raft::{ConfigError, NodeConfig, ServerAddress};
 
+use crate::port::door::Door;
+use crate::rights::judge::Judge;
+
 /// How long a session lives without a sign of life, unless told otherwise: three heartbeats of a client and a failover.
 pub const SESSION_GRACE: Duration = Duration::from_secs(10);
 
@@ -27,6 +30,8 @@ pub struct DaemonConfig {
     pub limits: Limits,
     /// What was noticed on the way and should be logged.
     pub warnings: Vec<String>,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) rights: Option<Judge>,
 }
 
 impl DaemonConfig {
@@ -39,6 +44,8 @@ impl DaemonConfig {
             admin_key: None,
             limits: Limits::default(),
             warnings: Vec::new(),
+            doors: Vec::new(),
+            rights: None,
         }
     }
 

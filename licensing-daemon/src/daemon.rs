@@ -34,6 +34,18 @@ pub enum RunError {
     /// See [`StartError`].
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Nobody said something that must be known.
+    #[error("a daemon needs {what}: say it to its builder")]
+    Missing {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A door of the program's own cannot be told from others.
+    #[error("connections that begin with `{preamble}` are another's already: choose other four bytes")]
+    Door {
+        /// How its connections begin.
+        preamble: String,
+    },
     /// The listener was of no use.
     #[error("cannot listen: {0}")]
     Listener(io::Error),

@@ -35,6 +35,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod builder;
 pub mod config;
 pub mod daemon;
 #[cfg(feature = "testing")]
@@ -47,6 +48,10 @@ mod rights;
 mod server;
 mod status;
 
+pub use builder::DaemonBuilder;
 pub use config::{DaemonConfig, Limits};
 pub use daemon::{Daemon, RunError, listen};
+pub use port::door::Caller;
+pub use rights::judge::Asked;
+
 pub use licensing_client::license_file::{LicenseFile, LicenseFileError};

@@ -17,6 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::config::{DaemonConfig, Limits};
+use crate::port::door::Door;
+use crate::rights::judge::Judge;
 
 /// So many client connections are served on the node's own thread: two wake-ups fewer for each request, which is what
 /// a small site waits for. More of them would keep the node from its work.
@@ -33,6 +35,8 @@ pub(crate) struct Server {
     pub(crate) identity: TriadIdentity,
     pub(crate) admin_key: Option<AdminKey>,
     pub(crate) limits: Limits,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) judge: Option<Judge>,
     /// One permit for each client connection.
     pub(crate) connections: Arc<Semaphore>,
     /// Threads for what the node's own thread should not be kept with, if there are any.
@@ -66,6 +70,8 @@ impl Server {
             identity: config.licenses.first().map(|file| file.license.triad_identity()).unwrap_or_default(),
             admin_key: config.admin_key.clone(),
             limits: config.limits,
+            doors: config.doors.clone(),
+            judge: config.rights.clone(),
             connections: Arc::new(Semaphore::new(config.limits.connections)),
             other_threads: None,
             licenses: RwLock::new(config.licenses.iter().cloned().map(Arc::new).collect()),

@@ -25,6 +25,7 @@
 //! # The types that matter
 //!
 //! * [`Node`]: start, propose, read, watch, stop. One per server.
+//! * [`Session`]: seats for whoever speaks a protocol of your own.
 //! * [`NodeConfig`]: role, addresses, data directory, timings; most of it comes from the license file.
 //! * [`Mastership`]: who may serve. Redirect your clients by it.
 //! * [`ProposeError`]: an answer that could not be had, and whether it may have happened all the same.
@@ -51,6 +52,7 @@ pub mod config;
 pub mod environment;
 pub mod error;
 pub mod node;
+pub mod session;
 pub mod versions;
 
 // Putting a node together, and its end.
@@ -89,6 +91,7 @@ pub use error::{ConfigError, ProposeError, StartError};
 pub use mastership::Mastership;
 pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
+pub use session::{ClientAction, Session, SessionError};
 
 pub use licensing_core::address::ServerAddress;
 pub use status::counts::NodeCounts;

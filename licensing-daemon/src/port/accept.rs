@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
+use super::door::Caller;
 use super::far::Far;
 use super::opening::{Opening, read_opening};
 use super::status_line;
@@ -51,7 +53,7 @@ pub(crate) async fn serve<S: Wire>(server: Arc<Server>, stream: S, from: Far) {
 async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Place) {
     stream.hurry();
     let deadline = Instant::now() + OPENING_DEADLINE;
-    match timeout_at(deadline, read_opening(&mut stream)).await {
+    match timeout_at(deadline, read_opening(&mut stream, &server.doors)).await {
         Err(_) => debug!(%from, "said nothing for {OPENING_DEADLINE:?}, closed"),
         Ok(Err(problem)) => debug!(%from, "{problem}, closed"),
         Ok(Ok(Opening::Peer)) => {
@@ -67,6 +69,23 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
                 }
             }),
         },
+        Ok(Ok(Opening::Own(number))) => {
+            let Some(door) = server.doors.get(number).cloned() else { return };
+            let Ok(permit) = server.connections.clone().try_acquire_owned() else {
+                return debug!(%from, "all connections are taken, closed");
+            };
+            let node = server.node.clone();
+            // Never on the node's thread: what a program does there may block.
+            let threads = server.other_threads.clone().unwrap_or_else(Handle::current);
+            place.move_to(&threads, |place| async move {
+                drop(place);
+                match stream.moved_here() {
+                    Ok(stream) => (door.serve)(Caller { stream: Box::new(stream), from: from.0, node }).await,
+                    Err(problem) => debug!(%from, "{problem}, closed"),
+                }
+                drop(permit);
+            });
+        }
         Ok(Ok(Opening::Tls)) => {
             info!(%from, "speaks TLS, which is not configured on this server, closed");
         }

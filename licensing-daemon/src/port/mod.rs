@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`PEER_PREAMBLE`](licensing_raft::PEER_PREAMBLE) | another server of the triad, handed to the node |
 //! | [`PREAMBLE`](licensing_client::protocol::PREAMBLE) | a client |
+//! | four bytes of the program's own | whom [`DaemonBuilder::door`](crate::DaemonBuilder::door) names |
 //! | 0x16 | a TLS hello, turned away with a log line |
 //! | printable ASCII | a line of text, answered with one line |
 //!
@@ -11,6 +12,7 @@
 //! a flood of silent connections pushes out its own oldest ones, never a server that speaks as soon as it connects.
 
 mod accept;
+pub(crate) mod door;
 pub(crate) mod far;
 mod opening;
 mod status_line;

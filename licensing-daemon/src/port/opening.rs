@@ -6,6 +6,8 @@ use licensing_client::protocol::PREAMBLE;
 use licensing_raft::PEER_PREAMBLE;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::door::Door;
+
 /// Longest line of text, in bytes: `STATUS` and whatever a monitor appends.
 const MAX_LINE: usize = 128;
 
@@ -14,6 +16,8 @@ const MAX_LINE: usize = 128;
 pub(super) enum Opening {
     Peer,
     Client,
+    /// The door with this number.
+    Own(usize),
     Tls,
     Line(String),
 }
@@ -30,16 +34,30 @@ pub(super) enum OpeningProblem {
 }
 
 /// First byte of a TLS record that begins a handshake (RFC 8446, section 5.1).
-const TLS_HANDSHAKE: u8 = 0x16;
+pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Reads as little as tells what it is: what follows belongs to the next reader.
-pub(super) async fn read_opening<R: AsyncRead + Unpin>(stream: &mut R) -> Result<Opening, OpeningProblem> {
+pub(super) async fn read_opening<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    doors: &[Door],
+) -> Result<Opening, OpeningProblem> {
     let first = stream.read_u8().await?;
+    let mut read = vec![first];
+    if doors.iter().any(|door| door.preamble[0] == first) {
+        // Shorter than this are no words of anybody's.
+        let mut rest = [0; 3];
+        stream.read_exact(&mut rest).await?;
+        read.extend(rest);
+        if let Some(number) = doors.iter().position(|door| door.preamble == *read) {
+            return Ok(Opening::Own(number));
+        }
+    }
     match first {
         0 => {
-            let mut preamble = [0; 4];
-            stream.read_exact(&mut preamble[1..]).await?;
-            match preamble {
+            let known = read.len();
+            read.resize(4, 0);
+            stream.read_exact(&mut read[known..]).await?;
+            match read.first_chunk::<4>().copied().unwrap_or_default() {
                 PREAMBLE => Ok(Opening::Client),
                 PEER_PREAMBLE => Ok(Opening::Peer),
                 other => Err(OpeningProblem::Garbage(other.to_vec())),
@@ -47,8 +65,8 @@ pub(super) async fn read_opening<R: AsyncRead + Unpin>(stream: &mut R) -> Result
         }
         TLS_HANDSHAKE => Ok(Opening::Tls),
         b' '..=b'~' | b'\r' | b'\n' => {
-            let mut line = vec![first];
-            while line.last() != Some(&b'\n') {
+            let mut line = read;
+            while !line.contains(&b'\n') {
                 if line.len() == MAX_LINE {
                     return Err(OpeningProblem::LongLine);
                 }
@@ -60,7 +78,7 @@ pub(super) async fn read_opening<R: AsyncRead + Unpin>(stream: &mut R) -> Result
             }
             Ok(Opening::Line(String::from_utf8_lossy(&line).into_owned()))
         }
-        other => Err(OpeningProblem::Garbage(vec![other])),
+        _ => Err(OpeningProblem::Garbage(read)),
     }
 }
 
@@ -70,7 +88,9 @@ mod tests {
 
     async fn opening(bytes: &[u8]) -> Result<Opening, String> {
         let mut stream = bytes;
-        read_opening(&mut stream).await.map_err(|problem| problem.to_string())
+        let doors =
+            [Door { preamble: *b"ACME", serve: std::sync::Arc::new(|_| Box::pin(std::future::ready(()))) }];
+        read_opening(&mut stream, &doors).await.map_err(|problem| problem.to_string())
     }
 
     #[tokio::test]
@@ -79,6 +99,8 @@ mod tests {
         assert_eq!(opening(b"\0LSP....").await, Ok(Opening::Peer));
         assert_eq!(opening(b"\x16\x03\x01\x02\0").await, Ok(Opening::Tls));
         assert_eq!(opening(b"STATUS\r\nmore").await, Ok(Opening::Line("STATUS\r\n".to_owned())));
+        assert_eq!(opening(b"ACME hello").await, Ok(Opening::Own(0)));
+        assert_eq!(opening(b"ACM?\r\n").await, Ok(Opening::Line("ACM?\r\n".to_owned())));
         assert_eq!(opening(b"STATUS").await, Ok(Opening::Line("STATUS".to_owned())));
     }
 

@@ -3,9 +3,12 @@
 //! An administrator is whoever asks from this machine, or proves knowledge of the admin key. Everybody else gets a
 //! refusal that says so, and a line in the log.
 
+pub(crate) mod judge;
+
 use licensing_client::protocol::Reply;
 use tracing::warn;
 
+use self::judge::Asked;
 use crate::port::far::Far;
 use crate::server::Server;
 
@@ -46,10 +49,15 @@ impl Rights {
 
     /// Whether this may be asked here; otherwise the refusal, which is logged.
     pub(crate) fn check(&self, server: &Server, what: &str, from: Far) -> Result<(), Reply> {
-        if self.allowed {
+        let asked = Asked { what: what.to_owned(), from: from.0, allowed: self.allowed };
+        let own = server.judge.as_ref().and_then(|judge| (judge.0)(&asked));
+        if own.unwrap_or(self.allowed) {
             return Ok(());
         }
         warn!(%from, "refused to a stranger: {what}");
+        if own.is_some() {
+            return Err(Reply::Error(format!("this server does not let you do that: {what}")));
+        }
         let how = match server.admin_key {
             Some(_) => "ask over the loopback, or with licensectl --admin-key FILE",
             None => "ask over the loopback, or start the servers with --admin-key FILE",

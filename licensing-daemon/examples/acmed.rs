@@ -1,0 +1,106 @@
+//! A vendor daemon of one's own, with a line protocol beside the house's: whoever connects with `ACME` may say, a line each,
+//!
+//! ```text
+//! OPEN SECRET USER            -> OPENED            32 hex digits, the same again after a failover
+//! TAKE NUMBER FEATURE VERSION -> TAKEN HANDLE      numbers count from 1; the same number has the same answer
+//! GIVE NUMBER HANDLE          -> GIVEN
+//! ALIVE                       -> ALIVE             every second or so
+//! ```
+//!
+//! and hears `NO reason`, `GONE`, or `ASK AGAIN why` otherwise. Clients of the house are served on the same port.
+//!
+//! ```text
+//! cargo run -p licensing-daemon --example acmed -- acme.lic primary /var/lib/acme
+//! ```
+
+#![allow(clippy::print_stdout)] // an example talks
+
+use licensing_core::command::Identity;
+use licensing_core::id::{Handle, RequestId, Role, Seats, Token};
+use licensing_core::outcome::Outcome;
+use licensing_daemon::{Caller, Daemon, LicenseFile, listen};
+use licensing_raft::{ClientAction, Session, SessionError};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = || arguments.next().ok_or("usage: acmed LICENSE ROLE DATA");
+    let license = LicenseFile::read(argument()?.as_ref())?;
+    let role: Role = argument()?.parse()?;
+    let port = license.license.servers.get(role.place()).and_then(|server| server.port).unwrap_or(27000);
+    let daemon = Daemon::builder(license).role(role).data(argument()?).door(*b"ACME", serve);
+    let daemon = daemon.start(listen(([127, 0, 0, 1], port).into())?).await?;
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    daemon.run(|address| println!("ready on {address}"), stop).await?;
+    Ok(())
+}
+
+/// One caller, line by line, until it goes.
+async fn serve(caller: Caller) {
+    let mut session = None;
+    let (reading, mut writing) = tokio::io::split(caller.stream);
+    // A line is a word, a number and two names.
+    let mut lines = BufReader::with_capacity(1024, reading).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let answer = match (words.as_slice(), &session) {
+            (["OPEN", secret, user], _) => match open(&caller.node, secret, user).await {
+                Ok(opened) => {
+                    session = Some(opened);
+                    "OPENED".to_owned()
+                }
+                Err(problem) => sorry(&problem),
+            },
+            (["TAKE", number, feature, version], Some(session)) => {
+                take(session, number, feature, version).await
+            }
+            (["GIVE", number, handle], Some(session)) => give(session, number, handle).await,
+            (["ALIVE"], Some(session)) => match session.alive().await {
+                Ok(()) => "ALIVE".to_owned(),
+                Err(problem) => sorry(&problem),
+            },
+            _ => "NO such word".to_owned(),
+        };
+        if writing.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn open(node: &licensing_raft::Node, secret: &str, user: &str) -> Result<Session, SessionError> {
+    let token = Token(u128::from_str_radix(secret, 16).unwrap_or_default().to_be_bytes());
+    let text = String::new;
+    let identity = Identity { user: user.to_owned(), host: text(), display: text(), pid: 0, project: text() };
+    node.open_session(token, identity, None).await
+}
+
+async fn take(session: &Session, number: &str, feature: &str, version: &str) -> String {
+    let (feature, version) = (feature.to_owned(), version.to_owned());
+    let action = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(1) };
+    ask(session, number, action).await
+}
+
+async fn give(session: &Session, number: &str, handle: &str) -> String {
+    let Ok(handle) = handle.parse() else { return "NO such handle".to_owned() };
+    ask(session, number, ClientAction::Checkin { handle: Handle(handle) }).await
+}
+
+async fn ask(session: &Session, number: &str, action: ClientAction) -> String {
+    let Ok(number) = number.parse() else { return "NO such number".to_owned() };
+    match session.call(RequestId(number), action).await.map(|answer| answer.outcome) {
+        Ok(Outcome::Granted { handle, .. }) => format!("TAKEN {}", handle.0),
+        Ok(Outcome::Returned { .. }) => "GIVEN".to_owned(),
+        Ok(Outcome::Denied(denial)) => format!("NO {denial}"),
+        Ok(other) => format!("NO {other:?}"),
+        Err(problem) => sorry(&problem),
+    }
+}
+
+fn sorry(problem: &SessionError) -> String {
+    match problem {
+        SessionError::Gone => "GONE".to_owned(),
+        SessionError::Refused(denial) => format!("NO {denial}"),
+        other => format!("ASK AGAIN {other}"),
+    }
+}

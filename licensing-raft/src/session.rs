@@ -1,0 +1,148 @@
+//! Sessions of those who speak a protocol of the program's own: opened, kept alive, asked for seats, closed. Retries nothing
+//! across servers: after a failover the far end comes to the new master, with the token and the numbers it had.
+
+use std::net::IpAddr;
+
+use licensing_core::command::{Action, Call, Command, Identity};
+use licensing_core::id::{Handle, RequestId, Seats, SessionId, Token};
+use licensing_core::outcome::{Answer, Denial, Outcome};
+
+use crate::error::ProposeError;
+use crate::node::Node;
+
+/// What a client may ask for. What only administrators may is not among it, so nothing a client sends can move the
+/// mastership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAction {
+    /// Seats of a feature, all or none.
+    Checkout {
+        /// Whose feature; `None` asks all vendors, in the order of their names.
+        vendor: Option<String>,
+        /// Its name in the license file.
+        feature: String,
+        /// The version that is needed.
+        version: String,
+        /// How many, at least 1.
+        seats: Seats,
+    },
+    /// Seats back.
+    Checkin {
+        /// Which ones.
+        handle: Handle,
+    },
+}
+
+impl From<ClientAction> for Action {
+    fn from(action: ClientAction) -> Action {
+        match action {
+            ClientAction::Checkout { vendor, feature, version, seats } => {
+                Action::Checkout { vendor, feature, version, seats }
+            }
+            ClientAction::Checkin { handle } => Action::Checkin { handle, owner: None },
+        }
+    }
+}
+
+/// Why a session was not opened or a request not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// See [`ProposeError`].
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    /// The session was not opened, for this reason.
+    #[error("the session was not opened: {0}")]
+    Refused(Denial),
+    /// The session is gone, and its seats with it: it was silent for too long, or was closed.
+    #[error("the session is gone, and its seats with it: open another one")]
+    Gone,
+}
+
+/// A session at this server. It is the far end's: losing the connection or the server does not end it, only
+/// [`Session::close`] or silence does.
+#[derive(Debug, Clone)]
+pub struct Session {
+    node: Node,
+    id: SessionId,
+    token: Token,
+}
+
+impl Node {
+    /// Opens a session, or finds it again: while one with this token lives, the same token gives the same session. The token
+    /// is its secret; take 16 random bytes. `address` is shown to administrators.
+    ///
+    /// # Errors
+    ///
+    /// Not the master, no definite answer (ask again with the same token), or a name that is too long.
+    pub async fn open_session(
+        &self,
+        token: Token,
+        identity: Identity,
+        address: Option<IpAddr>,
+    ) -> Result<Session, SessionError> {
+        let answer = self.propose(Command::OpenSession { token, identity, address }).await?;
+        match answer.outcome {
+            Outcome::SessionOpened { session } => Ok(Session { node: self.clone(), id: session, token }),
+            Outcome::Denied(denial) => Err(SessionError::Refused(denial)),
+            other => Err(ProposeError::Unknown(format!("an odd answer: {other:?}")).into()),
+        }
+    }
+}
+
+impl Session {
+    /// Its name.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Asks for something. The far end numbers its requests 1, 2, 3 … and asks for one after the other; a resent number gets
+    /// its first answer, on any server, so ask again with the same one whenever there was no definite answer.
+    ///
+    /// # Errors
+    ///
+    /// No definite answer, or the session is gone. A denial is an answer.
+    pub async fn call(&self, number: RequestId, action: ClientAction) -> Result<Answer, SessionError> {
+        let acknowledged = RequestId(number.0.saturating_sub(1));
+        let (session, token, action) = (self.id, self.token, action.into());
+        let call = Call { session, token, request: number, acknowledged, action };
+        let answer = self.node.propose(Command::Call(call)).await?;
+        match answer.outcome {
+            Outcome::Denied(Denial::UnknownSession { .. } | Denial::WrongToken { .. }) => {
+                Err(SessionError::Gone)
+            }
+            _ => {
+                self.node.touch(self.id);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// A sign of life: the session's grace begins anew. Ask for one every [`Node::session_heartbeat`].
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Gone`] is certain; not the master, or no quorum, says nothing about the session.
+    pub async fn alive(&self) -> Result<(), SessionError> {
+        let is_known = |state: &licensing_core::state::State| state.session_matches(self.id, &self.token);
+        if !(self.node.serves() && self.node.look(is_known)) {
+            // A server that is behind does not know yet what it will.
+            if !is_known(&self.node.read().await?) {
+                return Err(SessionError::Gone);
+            }
+        }
+        self.node.touch(self.id);
+        Ok(())
+    }
+
+    /// Ends the session and gives its seats back. One that was gone already is as good.
+    ///
+    /// # Errors
+    ///
+    /// No definite answer: it ends by itself after its grace.
+    pub async fn close(self) -> Result<(), SessionError> {
+        let (session, token) = (self.id, self.token);
+        self.node.propose(Command::CloseSession { session, token }).await?;
+        Ok(())
+    }
+}

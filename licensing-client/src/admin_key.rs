@@ -13,6 +13,7 @@ const HEX_DIGITS: usize = 64;
 
 /// A key file that holds no key. Its content is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AdminKeyError {
     /// Too short or too long.
     #[error(

@@ -8,8 +8,8 @@ use licensing_core::id::{Handle, LogIndex, Seats, Timestamp};
 use licensing_core::outcome::{Answer, Outcome};
 
 use crate::client::{Client, answer};
+use crate::driver::ticket::{Command, SeatGuard};
 use crate::error::RequestError;
-use crate::ticket::{Command, SeatGuard};
 
 /// The version below all others, for callers that take any.
 const ANY_VERSION: &str = "0.0";

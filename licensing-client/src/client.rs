@@ -12,15 +12,15 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::admin_key::AdminKey;
 use crate::dial::{Dial, OsTokens, TcpDial, TokenSource};
+use crate::driver::seek::Dialer;
+use crate::driver::ticket::{Command, Delivery, Ticket};
 use crate::driver::{Driver, Setup};
 use crate::error::{ConnectError, RequestError};
 use crate::event::ClientEvent;
 use crate::identity::{current_identity, cut};
 use crate::protocol::{Hello, MAX_UNANSWERED, StatusFilter, StatusPage};
 use crate::search_path::{SearchPath, ServerAddress};
-use crate::seek::Dialer;
 use crate::session::{MAX_WAITING, Payload, Session};
-use crate::ticket::{Command, Delivery, Ticket};
 
 /// How long a request may go without a definite answer before it is reported as unknown, unless configured: longer
 /// than any election and than the restart of a machine's services, shorter than users' patience with a frozen

@@ -11,8 +11,9 @@ use crate::admin_key::AdminKey;
 use crate::connection::{Connection, Ready};
 use crate::dial::Dial;
 use crate::error::{Awaited, ConnectionError};
-use crate::pages::{Pages, Progress};
-use crate::protocol::{ClientMessage, Hello, Reply, Request, ServerMessage, StatusFilter, StatusPage};
+use crate::protocol::{
+    ClientMessage, Hello, Pages, Progress, Reply, Request, ServerMessage, StatusFilter, StatusPage,
+};
 use crate::search_path::ServerAddress;
 use crate::words;
 
@@ -22,6 +23,7 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// What one server could not be asked, or did not answer well.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DirectError {
     /// The connection could not be made or broke. What was asked before may or may not have been done.
     #[error(transparent)]

@@ -26,6 +26,7 @@ const READ_BYTES: usize = 1024;
 
 /// Bytes that are no frame of this protocol, or a stream that failed while one was moved.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The far end announced a longer frame than either side may send.
     #[error("a frame of more than {limit} bytes was announced: the far end does not speak this protocol")]

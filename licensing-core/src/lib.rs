@@ -73,10 +73,12 @@
 )]
 
 // What things are called.
+pub mod address;
 mod counted;
 pub mod digest;
 pub mod edition;
 pub mod id;
+pub mod versions;
 
 // What may be asked, what happened, what may be answered.
 pub mod command;
@@ -89,14 +91,12 @@ pub mod license;
 // The decision: the state, what each command does to it, the rules of seats, and the book they are written in.
 mod apply;
 mod applying;
-mod aside;
 mod holding;
+pub mod installing;
 mod ledger;
 mod pools;
-mod prepared;
 mod rules;
 pub mod session;
-pub mod staging;
 pub mod state;
 pub mod vendor;
 
@@ -114,7 +114,6 @@ pub mod mastership;
 #[doc(hidden)]
 pub mod mutant;
 
-pub use aside::Prepared;
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
 pub use counted::counted;
 pub use digest::Digest;
@@ -122,6 +121,7 @@ pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};
 pub use holding::Keeper;
 pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
+pub use installing::aside::Prepared;
 pub use invariants::Violation;
 pub use license::{Compiled, License};
 pub use mastership::{Candidate, MastershipView, desired_master};

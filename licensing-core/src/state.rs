@@ -13,17 +13,17 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use crate::applying::Applying;
-use crate::aside::Aside;
 use crate::command::{Command, Proposal};
 use crate::edition::{Edition, UnknownEdition};
 use crate::event::Event;
 use crate::holding::Checkout;
 use crate::id::{Handle, LogIndex, PoolId, Role, SessionId, Timestamp, Token};
+use crate::installing::aside::Aside;
+use crate::installing::staging::Staging;
 use crate::mutant::{Mutant, planted};
 use crate::outcome::{Answer, Denial, Outcome};
 use crate::pools::Pool;
 use crate::session::Session;
-use crate::staging::Staging;
 use crate::vendor::Vendor;
 
 /// Everything the three servers agree on: the licenses, who is connected, who holds which seats.

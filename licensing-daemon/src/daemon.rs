@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::event::Event;
 use licensing_raft::{Node, StartError};
 use tokio::net::{TcpListener, TcpSocket};
@@ -66,22 +66,23 @@ pub struct Daemon {
 impl Daemon {
     /// Opens the store and joins the peers.
     ///
-    /// The node lives on the runtime this is called on, best one of a single thread: its steps follow each other, and
-    /// handing them from thread to thread takes longer than they do. Most clients are served on `other_threads`, if
-    /// there are any. `listener` is opened by the caller (see [`listen`]), so that tests take any free port.
+    /// The node lives on a thread of its own, with the port and the first few clients, whose requests then take the
+    /// shortest way; all others are served on the runtime this is called on (ADR 0015). Blocking that runtime makes those
+    /// clients wait, and costs no mastership. `listener` is opened by the caller (see [`listen`]), so that tests take any
+    /// free port.
     ///
     /// Fails when the configuration cannot work or the data directory cannot be used.
-    pub async fn start(
-        config: DaemonConfig,
-        listener: TcpListener,
-        other_threads: Option<Handle>,
-    ) -> Result<Daemon, RunError> {
+    pub async fn start(config: DaemonConfig, listener: TcpListener) -> Result<Daemon, RunError> {
         let address = listener.local_addr().map_err(RunError::Listener)?;
         for warning in &config.warnings {
             warn!("{warning}");
         }
         let node = Node::start(config.node.clone()).await?;
-        let server = Arc::new(Server::new(node, &config).with_threads(other_threads));
+        let listener = match node.thread() {
+            Some(thread) => moved_to(thread, listener).map_err(RunError::Listener)?,
+            None => listener,
+        };
+        let server = Arc::new(Server::new(node, &config).with_threads(Handle::current()));
         for file in &config.licenses {
             let lines = counted(file.license.features.len() as u64, "feature line");
             info!(role = %server.role, %address, "serving {} with {lines}", file.path.display());
@@ -106,13 +107,11 @@ impl Daemon {
         let mut failure = server.node.failure();
         // Dropping the set ends the tasks.
         let mut tasks = JoinSet::new();
-        tasks.spawn(status::follow_mastership(server.clone()));
-        let following = license::follow_installs(server.clone());
-        match &server.other_threads {
-            Some(threads) => tasks.spawn_on(following, threads),
-            None => tasks.spawn(following),
-        };
-        let accepting = tasks.spawn(port::accept(server.clone(), listener));
+        let (here, near) = (Handle::current(), server.node.thread().cloned());
+        let near = near.unwrap_or_else(|| here.clone());
+        tasks.spawn_on(status::follow_mastership(server.clone()), &near);
+        tasks.spawn_on(license::follow_installs(server.clone()), &here);
+        let accepting = tasks.spawn_on(port::accept(server.clone(), listener), &near);
         ready(address);
 
         let failed = tokio::select! {
@@ -144,6 +143,12 @@ impl std::fmt::Debug for Daemon {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
+}
+
+/// The same listener, watched by another runtime.
+fn moved_to(runtime: &Handle, listener: TcpListener) -> io::Result<TcpListener> {
+    let _inside = runtime.enter();
+    TcpListener::from_std(listener.into_std()?)
 }
 
 async fn stop_node(server: &Server) {

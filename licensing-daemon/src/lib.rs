@@ -8,7 +8,7 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let license = LicenseFile::read("acme.lic".as_ref())?;
 //! let config = DaemonConfig::from_license(license, Role::Primary, "/var/lib/acme")?;
-//! let daemon = Daemon::start(config, listen("127.0.0.1:27000".parse()?)?, None).await?;
+//! let daemon = Daemon::start(config, listen("127.0.0.1:27000".parse()?)?).await?;
 //! // Until the future is done, an administrator stops it, or its node fails.
 //! daemon.run(|address| println!("serving on {address}"), std::future::pending()).await?;
 //! # Ok(())

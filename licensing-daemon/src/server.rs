@@ -77,8 +77,8 @@ impl Server {
     }
 
     /// With other threads than the node's own.
-    pub(crate) fn with_threads(self, other_threads: Option<Handle>) -> Server {
-        Server { other_threads, ..self }
+    pub(crate) fn with_threads(self, other_threads: Handle) -> Server {
+        Server { other_threads: Some(other_threads), ..self }
     }
 
     /// The license files as they were last read. Nothing can panic while the lock is held.

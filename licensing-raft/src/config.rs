@@ -4,34 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use licensing_core::address::{FIRST_PORT, ServerAddress};
 use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 use licensing_core::license::{HeartbeatInterval, License};
 
 use crate::error::ConfigError;
-
-/// Where a server of the triad listens, as its SERVER line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerAddress {
-    /// Host name or IP address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl fmt::Display for ServerAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-/// The port of a single server whose SERVER line names none, and the first of the ten that clients try for an entry
-/// without a port (FlexNet License Administration Guide, SERVER Lines: 27000 to 27009).
-pub const FIRST_PORT: u16 = 27000;
 
 /// How fast the triad notices a dead master. All three servers must use the same values: a server's own lease decides
 /// both how long it trusts a silent leader and how long it may serve without hearing from a quorum.
@@ -183,7 +161,7 @@ impl NodeConfig {
             let port = line.port.or(is_single.then_some(FIRST_PORT));
             let port =
                 port.ok_or_else(|| ConfigError::NoPort { host: line.host.clone(), line: line.line })?;
-            servers.push(ServerAddress { host: line.host.clone(), port });
+            servers.push(ServerAddress::new(&line.host, port));
         }
         if !matches!(servers.len(), 1 | 3) {
             return Err(ConfigError::NotATriad { servers: servers.len() });

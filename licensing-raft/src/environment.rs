@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use licensing_core::id::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::config::ServerAddress;
+use licensing_core::address::ServerAddress;
 
 /// A connection to a peer.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -8,7 +8,7 @@ use licensing_core::encode::compiled;
 use licensing_core::license::Compiled;
 use licensing_core::outcome::{Answer, Outcome};
 
-use crate::engine::runtime::off_thread;
+use crate::engine::runtime::in_background;
 use crate::error::ProposeError;
 use crate::propose::MAX_PROPOSAL_BYTES;
 use crate::shared::Shared;
@@ -30,7 +30,7 @@ impl Shared {
             (Digest::of(&bytes), bytes)
         };
         let cut_short = |error: std::io::Error| ProposeError::Unknown(error.to_string());
-        let (digest, bytes) = off_thread(encode).await.map_err(cut_short)?;
+        let (digest, bytes) = in_background(encode).await.map_err(cut_short)?;
         if bytes.len() <= MAX_PART_BYTES {
             return self.propose(&Command::Install(Install::Whole(license))).await;
         }
@@ -41,7 +41,9 @@ impl Shared {
             }
         }
         let state = self.machine.state();
-        if let Some(prepared) = off_thread(move || state.prepare(license, digest)).await.map_err(cut_short)? {
+        if let Some(prepared) =
+            in_background(move || state.prepare(license, digest)).await.map_err(cut_short)?
+        {
             self.machine.keep(prepared);
         }
         self.propose(&Command::Install(Install::Staged { digest })).await

@@ -83,12 +83,14 @@ pub mod testing;
 pub use engine::watch;
 pub use status::health;
 
-pub use config::{NodeConfig, PeerKey, ServerAddress, Timings};
+pub use config::{NodeConfig, PeerKey, Timings};
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
 pub use mastership::Mastership;
 pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
+
+pub use licensing_core::address::ServerAddress;
 pub use status::counts::NodeCounts;
 pub use status::health::ServerHealth;
 

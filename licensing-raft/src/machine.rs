@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use licensing_core::Prepared;
 use licensing_core::command::{Command, Install, Proposal};
+use licensing_core::digest::Digest;
 use licensing_core::edition::Edition;
 use licensing_core::event::Event;
 use licensing_core::id::LogIndex;
@@ -123,7 +124,9 @@ impl Machine {
                 self.look(|state| state.can_apply(&proposal)).map_err(io::Error::other)?;
                 let index = LogIndex(log_id.index);
                 Some(match proposal.command {
-                    Command::Install(Install::Staged { .. }) => self.apply_long(index, proposal).await?,
+                    Command::Install(Install::Staged { digest }) => {
+                        self.apply_long(index, proposal, digest).await?
+                    }
                     _ => self.write().state.apply(index, &proposal),
                 })
             }
@@ -138,14 +141,16 @@ impl Machine {
     }
 
     /// Installing a long license takes longer than the node may be away: it is done on another thread, to a copy of the
-    /// state, which nobody else changes meanwhile. Letting go of the old one takes as long.
-    async fn apply_long(&self, index: LogIndex, proposal: Proposal) -> io::Result<Applied> {
+    /// state, which nobody else changes meanwhile. Letting go of the old one takes as long. Where it was not prepared
+    /// nobody waits for it: the master prepares what it proposes.
+    async fn apply_long(&self, index: LogIndex, proposal: Proposal, digest: Digest) -> io::Result<Applied> {
         let mut state = self.state();
-        let (state, applied) = off_thread(move || {
+        let prepared = state.is_prepared(&digest);
+        let work = move || {
             let applied = state.apply(index, &proposal);
             (state, applied)
-        })
-        .await?;
+        };
+        let (state, applied) = if prepared { off_thread(work).await? } else { in_background(work).await? };
         let old = std::mem::replace(&mut self.write().state, state);
         let_go(old)?;
         Ok(applied)

@@ -12,11 +12,15 @@ use licensing_core::id::SessionId;
 use licensing_core::license::Compiled;
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
+#[cfg(feature = "testing")]
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
 use crate::config::NodeConfig;
 use crate::engine::runtime::{NodeTasks, off_thread};
+use crate::engine::thread::NodeThread;
 use crate::engine::watch::{Watched, Watcher};
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
@@ -30,10 +34,18 @@ use crate::status::health::{self, ServerHealth};
 use crate::stop;
 use crate::store::Store;
 
-/// One server of a triad. Clones share it; it runs until [`Node::stop`].
+/// One server of a triad. Clones share it.
+///
+/// It lives on a thread of its own, with the connections of its peers: a program that keeps its own threads busy, or blocks
+/// them, does not make it late. All methods may be called from any runtime of tokio.
+///
+/// It runs until [`Node::stop`]. When the last clone is dropped without that, it ends where it stands, as in a crash: nothing
+/// acknowledged is lost, and the other servers take a lease's time to notice.
 #[derive(Clone)]
 pub struct Node {
     shared: Arc<Shared>,
+    /// A simulated node has none.
+    thread: Option<Arc<NodeThread>>,
 }
 
 impl Node {
@@ -53,8 +65,10 @@ impl Node {
         let opening = config.clone();
         let store = off_thread(move || Store::open(&opening, move |why| reported.send_replace(Some(why))));
         let store = store.await.map_err(|error| StartError::Engine(error.to_string()))??;
-        let tasks = NodeTasks::new(seed(&environment)?, true);
-        Node::start_on(config, environment, store, failure, tasks).await
+        let thread = NodeThread::start(config.role).map_err(|error| StartError::Engine(error.to_string()))?;
+        let tasks = NodeTasks::new(seed(&environment)?, Some(thread.handle().clone()));
+        let shared = Node::start_on(config, environment, store, failure, tasks).await?;
+        Ok(Node { shared, thread: Some(Arc::new(thread)) })
     }
 
     /// Its type is erased on purpose: what an `async fn` runs is compiled by whoever awaits it, and that would be all of
@@ -65,11 +79,10 @@ impl Node {
         store: Store,
         failure: Watched<Option<String>>,
         tasks: NodeTasks,
-    ) -> Pin<Box<dyn Future<Output = Result<Node, StartError>> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<Shared>, StartError>> + Send>> {
         Box::pin(async move {
             let run = assemble(config, environment, store, failure, tasks.clone());
-            let shared = tasks.scope(run).await?;
-            Ok(Node { shared })
+            tasks.run(run).await.map_err(|ended| StartError::Engine(ended.to_string()))?
         })
     }
 
@@ -87,7 +100,8 @@ impl Node {
         config.check()?;
         let store = disk.open(&config);
         let tasks = NodeTasks::simulated(seed(&environment)?, gate.clone());
-        Node::start_on(config, environment, store, Watched::new(None), tasks).await
+        let shared = Node::start_on(config, environment, store, Watched::new(None), tasks).await?;
+        Ok(Node { shared, thread: None })
     }
 
     /// Ends everything where it stands, as the death of the process would: nothing is handed over, flushed or said.
@@ -214,12 +228,26 @@ impl Node {
         warnings
     }
 
-    /// Serves a connection that began with [`crate::PEER_PREAMBLE`], which has been read.
-    pub fn accept_peer<S>(&self, stream: S, from: String)
+    /// Serves a connection that began with [`crate::PEER_PREAMBLE`], which has been read. It moves to the node's own thread,
+    /// whichever runtime accepted it. `from` is for logs.
+    pub fn accept_peer(&self, stream: TcpStream, from: String) {
+        let stream = stream.into_std();
+        accept::accept(self.shared.clone(), move || TcpStream::from_std(stream?), from);
+    }
+
+    /// [`Node::accept_peer`] for a connection that is no TCP.
+    #[cfg(feature = "testing")]
+    pub fn accept_peer_on<S>(&self, stream: S, from: String)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        accept::accept(self.shared.clone(), stream, from);
+        accept::accept(self.shared.clone(), move || Ok(stream), from);
+    }
+
+    /// The node's own thread, for a handful of short tasks whose steps alternate with the node's: each saves two wake-ups
+    /// there. What blocks it, or keeps it busy for milliseconds, costs the mastership. A simulated node has none.
+    pub fn thread(&self) -> Option<&Handle> {
+        self.thread.as_deref().map(NodeThread::handle)
     }
 
     /// Stops the node and lets go of its data directory. With `hand_over` a master gives its mastership to the best

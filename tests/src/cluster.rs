@@ -322,7 +322,7 @@ impl Dialer for MemoryDialer {
             tokio::spawn(async move {
                 let mut preamble = [0; 4];
                 if acceptor_end.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
-                    target.accept_peer(acceptor_end, from.to_string());
+                    target.accept_peer_on(acceptor_end, from.to_string());
                 }
             });
             Ok(Box::new(dialer_end) as Box<dyn Stream>)

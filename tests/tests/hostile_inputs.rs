@@ -4,7 +4,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use licensing_tests::hostile::{mutate, targets};
 use licensing_tests::workload::Choices;
@@ -91,15 +91,37 @@ fn license_file() {
     survives("license_file", 120_000);
 }
 
+/// The valid inputs of a target, each with the file that keeps it as a seed of the fuzzer.
+fn corpus(target: &targets::Target) -> Vec<(PathBuf, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target.name);
+    let files = (target.samples)().into_iter().enumerate();
+    files.map(|(number, sample)| (directory.join(format!("sample-{number:02}")), sample)).collect()
+}
+
+#[test]
+fn the_corpus_is_what_would_be_written_today() {
+    for target in &targets::ALL {
+        for (path, sample) in corpus(target) {
+            let kept = std::fs::read(&path).unwrap_or_default();
+            assert!(
+                kept == sample,
+                "{} is not what is written today; write it anew: \
+                 cargo test -p licensing-tests --test hostile_inputs write_the_corpus -- --ignored",
+                path.display()
+            );
+        }
+    }
+}
+
 /// Writes the valid inputs as seeds of the fuzzer's corpus, after the wire or the store has changed.
 #[test]
 #[ignore = "writes into the source tree"]
 fn write_the_corpus() {
-    for target in targets::ALL {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target.name);
-        std::fs::create_dir_all(&directory).expect("the directory can be made");
-        for (number, sample) in (target.samples)().iter().enumerate() {
-            std::fs::write(directory.join(format!("sample-{number:02}")), sample).expect("it can be written");
+    for target in &targets::ALL {
+        for (path, sample) in corpus(target) {
+            std::fs::create_dir_all(path.parent().expect("a file in a directory"))
+                .expect("the directory can be made");
+            std::fs::write(path, sample).expect("it can be written");
         }
     }
 }

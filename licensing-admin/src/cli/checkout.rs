@@ -3,8 +3,8 @@
 use std::process::ExitStatus;
 
 use clap::Args;
-use licensing_client::text::counted;
 use licensing_client::{Checkout, Client, ClientEvent, RequestError};
+use licensing_core::counted;
 use licensing_core::outcome::Denial;
 use serde::Serialize;
 use tokio::process::{Child, Command};

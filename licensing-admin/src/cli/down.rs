@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use licensing_client::text::{counted, host_and_port};
+use licensing_core::counted;
 
 use super::servers::no_master;
 use crate::console::{Failure, put, talk};
@@ -11,7 +11,7 @@ use crate::operate::{Servers, StopProblem, standbys_first, stop, without_checkou
 
 pub(super) async fn down(servers: &Servers, yes: bool) -> Result<Exit, Failure> {
     let survey = servers.survey(&without_checkouts()).await;
-    let names: Vec<String> = survey.servers.iter().map(|server| host_and_port(&server.name)).collect();
+    let names: Vec<String> = survey.servers.iter().map(|server| server.name.host_and_port()).collect();
     if survey.page.is_none() {
         return Err(no_master(&survey));
     }
@@ -21,7 +21,7 @@ pub(super) async fn down(servers: &Servers, yes: bool) -> Result<Exit, Failure> 
     let mut exit = Exit::Done;
     for server in standbys_first(&survey.servers) {
         let role = server.status.as_ref().map_or("server", |status| status.role.name());
-        let name = format!("{role} {}", host_and_port(&server.name));
+        let name = format!("{role} {}", server.name.host_and_port());
         match stop(servers, &server.name).await {
             Ok(()) => put(&format!("{name} stopped\n"))?,
             Err(StopProblem::NotRunning) => put(&format!("{name} was not running\n"))?,

@@ -1,7 +1,6 @@
 //! `licensectl failover`.
 
 use clap::ValueEnum;
-use licensing_client::text::host_and_port;
 use licensing_core::command::Action;
 use licensing_core::id::Role;
 use tokio::time::Instant;
@@ -47,7 +46,7 @@ pub(super) async fn failover(servers: &Servers, to: Choice) -> Result<Exit, Fail
     })?;
     put(&format!(
         "{role} is master at {} after {} ms\n",
-        host_and_port(&master),
+        master.host_and_port(),
         begun.elapsed().as_millis()
     ))?;
     Ok(Exit::Done)

@@ -1,7 +1,5 @@
 //! `licensectl health`: one line for each server, and an exit code for monitors.
 
-use licensing_client::text::host_and_port;
-
 use crate::console::{Failure, put};
 use crate::exit::Exit;
 use crate::operate::{Servers, without_checkouts};
@@ -31,7 +29,7 @@ fn report(survey: &Survey) -> (String, bool) {
         let remark = server.remark().map(|remark| format!(" ({remark})")).unwrap_or_default();
         out.push_str(&format!(
             "{role} {} {state}{}{}\n",
-            host_and_port(&server.name),
+            server.name.host_and_port(),
             lag.unwrap_or_default(),
             printable(&remark)
         ));

@@ -1,6 +1,5 @@
 //! `licensectl maintenance`.
 
-use licensing_client::text::host_and_port;
 use licensing_core::command::Action;
 use licensing_core::id::Role;
 
@@ -19,7 +18,7 @@ pub(super) async fn maintenance(servers: &Servers, role: Role, on: bool) -> Resu
     put(&format!("{role} is in maintenance: it is not made master until --disable\n"))?;
     if was_master {
         match wait_for_master(servers, |master| master != role).await {
-            Ok(address) => put(&format!("master is now {}\n", host_and_port(&address)))?,
+            Ok(address) => put(&format!("master is now {}\n", address.host_and_port()))?,
             Err(_) => {
                 talk(format_args!("warning: nobody can take over from the {role}, it stays master for now"))
             }

@@ -1,7 +1,5 @@
 //! `licensectl primary`.
 
-use licensing_client::text::host_and_port;
-
 use super::servers::no_master;
 use crate::console::{Failure, put};
 use crate::exit::Exit;
@@ -10,6 +8,6 @@ use crate::operate::{Servers, without_checkouts};
 pub(super) async fn primary(servers: &Servers) -> Result<Exit, Failure> {
     let survey = servers.survey(&without_checkouts()).await;
     let Some(master) = survey.master() else { return Err(no_master(&survey)) };
-    put(&format!("{}\n", host_and_port(&master.name)))?;
+    put(&format!("{}\n", master.name.host_and_port()))?;
     Ok(Exit::Done)
 }

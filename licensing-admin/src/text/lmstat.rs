@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use licensing_client::ServerAddress;
 use licensing_client::protocol::{CheckoutStatus, FeatureStatus, StatusPage};
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::id::PoolId;
 use licensing_core::license::Version;
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use licensing_client::protocol::{CheckoutStatus, StatusPage, VendorStatus};
-use licensing_client::text::{counted, host_and_port};
+use licensing_core::counted;
 use licensing_core::id::Role;
 use serde::Serialize;
 
@@ -223,7 +223,7 @@ fn headline(survey: &Survey) -> String {
     };
     let master = match (survey.master(), page.quorum) {
         (Some(master), _) => {
-            format!("{} is master at {}", page.master.map_or("", Role::name), host_and_port(&master.name))
+            format!("{} is master at {}", page.master.map_or("", Role::name), master.name.host_and_port())
         }
         (None, true) => "no master: one is being chosen, or only the tertiary can lead".to_owned(),
         (None, false) => {
@@ -248,7 +248,7 @@ fn servers_table(survey: &Survey) -> String {
         let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         table.row([
             status.map_or_else(|| "?".to_owned(), |status| status.role.to_string()),
-            host_and_port(&server.name),
+            server.name.host_and_port(),
             state.to_owned(),
             status.map_or_else(|| "-".to_owned(), |status| or_dash(&status.version)),
             number(status.and_then(|status| status.applied_index).map(|index| index.0)),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::seek::{Known, MAX_CANDIDATES, Manner, Seek};
 use super::{Driver, Link};
 use crate::connection::Connection;
 use crate::event::ClientEvent;
 use crate::protocol::{ServerStatus, Whereabouts};
 use crate::search_path::ServerAddress;
-use crate::seek::{Known, MAX_CANDIDATES, Manner, Seek};
 
 impl Driver {
     /// What the connected server says about who is master.

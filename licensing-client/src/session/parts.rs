@@ -5,8 +5,7 @@ use std::time::Duration;
 use licensing_core::command::Action;
 use licensing_core::id::{Handle, SessionId};
 
-use crate::pages::Pages;
-use crate::protocol::StatusFilter;
+use crate::protocol::{Pages, StatusFilter};
 
 #[derive(Debug)]
 pub(super) enum Phase<W> {

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::connection::heartbeat_of;
 use crate::error::RequestError;
-use crate::pages::Progress;
-use crate::protocol::{Reply, StatusPage, Whereabouts};
+use crate::protocol::{Progress, Reply, StatusPage, Whereabouts};
 use crate::words;
 
 impl<W: Waiter> Session<W> {

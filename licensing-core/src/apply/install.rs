@@ -9,10 +9,10 @@ use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::encode::compiled;
 use crate::event::EventKind;
+use crate::installing::staging::Staging;
 use crate::license::Compiled;
 use crate::outcome::{Denial, Outcome};
 use crate::pools::layout::{Laid, Layout, MAX_POOLS};
-use crate::staging::Staging;
 use crate::state::State;
 use crate::vendor::{InstalledLicense, Vendor};
 
@@ -48,7 +48,7 @@ impl State {
         self.pools = pools;
         self.aside.pools += 1;
         let installed = Arc::new(InstalledLicense { compiled, installed_at: applying.index });
-        self.vendors.insert(vendor.clone(), Vendor { installed, catalog: Arc::new(catalog) });
+        self.vendors.insert(vendor.clone(), Vendor { installed, catalog });
         self.staging = None;
         applying.record(EventKind::LicenseInstalled { vendor: vendor.as_ref().to_owned(), pools: made });
         Ok(Outcome::Installed { pools: made })

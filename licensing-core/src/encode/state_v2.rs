@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::holding::{Checkout, Keeper};
 use crate::id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
+use crate::installing::staging::Staging;
 use crate::license::{Compiled, Version};
 use crate::mutant::{Mutant, planted};
 use crate::outcome::Answer;
@@ -24,7 +25,6 @@ use crate::pools::key::PoolKey;
 use crate::pools::layout::Layout;
 use crate::pools::terms::PoolTerms;
 use crate::session::Session;
-use crate::staging::Staging;
 use crate::state::State;
 use crate::vendor::{InstalledLicense, Vendor};
 

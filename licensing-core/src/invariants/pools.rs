@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ensure::ensure;
 use crate::id::PoolId;
-use crate::staging::MAX_STAGED_BYTES;
+use crate::installing::staging::MAX_STAGED_BYTES;
 use crate::state::State;
 
 pub(super) fn every_licensed_pool_is_listed_once(state: &State) -> Result<(), String> {

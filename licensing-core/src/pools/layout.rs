@@ -81,6 +81,7 @@ impl Layout {
             Some((id, rank, Pool { in_use: 0, carried: 0, terms: Arc::new(terms) }))
         });
         let (mut pools, catalog) = finish(placed);
+        let catalog = Arc::new(catalog);
         pools.extend(old.iter().filter(|(_, pool)| !is_own(pool)).map(|(id, pool)| (*id, pool.clone())));
         Laid { vendor: vendor.to_owned(), pools, catalog }
     }
@@ -91,7 +92,8 @@ impl Layout {
 pub(crate) struct Laid {
     vendor: String,
     pools: OrdMap<PoolId, Pool>,
-    catalog: Catalog,
+    /// Shared: it is as long as the license.
+    catalog: Arc<Catalog>,
 }
 
 impl Laid {
@@ -102,7 +104,10 @@ impl Laid {
 
     /// With the seats that are out of the `old` pools, over which it was laid. A vendor's pool that is gone stays without
     /// licensed seats while seats are out.
-    pub(crate) fn with_seats_of(mut self, old: &OrdMap<PoolId, Pool>) -> (OrdMap<PoolId, Pool>, Catalog) {
+    pub(crate) fn with_seats_of(
+        mut self,
+        old: &OrdMap<PoolId, Pool>,
+    ) -> (OrdMap<PoolId, Pool>, Arc<Catalog>) {
         for (id, pool) in old {
             let known = self.pools.get(id);
             if pool.terms.vendor != self.vendor {

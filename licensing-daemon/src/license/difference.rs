@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::id::{PoolId, Seats};
 use licensing_core::state::State;
 use licensing_core::view::PoolView;

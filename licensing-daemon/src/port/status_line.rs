@@ -5,7 +5,6 @@
 
 use licensing_client::ServerAddress;
 use licensing_client::protocol::Whereabouts;
-use licensing_client::text::host_and_port;
 
 /// The answer to anything that is not `STATUS`.
 const UNKNOWN: &str = "ERROR unknown request, try STATUS\r\n";
@@ -21,7 +20,7 @@ pub(super) fn answer(line: &str, whereabouts: &Whereabouts, quorum: bool, versio
             format!("license server UP (MASTER) v{version} role={role}\r\n")
         }
         Some(master) => {
-            let address = host_and_port(&ServerAddress::new(&master.host, master.port));
+            let address = ServerAddress::new(&master.host, master.port).host_and_port();
             format!("license server DOWN (STANDBY) v{version} role={role} master={address}\r\n")
         }
         None if quorum => format!("license server DOWN (STANDBY) v{version} role={role} master=none\r\n"),

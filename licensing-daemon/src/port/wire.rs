@@ -2,6 +2,7 @@
 
 use std::io;
 
+use licensing_raft::Node;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -23,6 +24,9 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     }
 
     fn divide(self) -> (Self::Reading, Self::Writing);
+
+    /// Hands the connection to the node: it is a peer's.
+    fn hand_to(self, node: &Node, from: String);
 }
 
 impl Wire for TcpStream {
@@ -42,6 +46,10 @@ impl Wire for TcpStream {
     fn divide(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         self.into_split()
     }
+
+    fn hand_to(self, node: &Node, from: String) {
+        node.accept_peer(self, from);
+    }
 }
 
 #[cfg(feature = "testing")]
@@ -51,5 +59,9 @@ impl Wire for tokio::io::DuplexStream {
 
     fn divide(self) -> (Self::Reading, Self::Writing) {
         tokio::io::split(self)
+    }
+
+    fn hand_to(self, node: &Node, from: String) {
+        node.accept_peer_on(self, from);
     }
 }

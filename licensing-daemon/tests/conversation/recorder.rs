@@ -9,9 +9,9 @@ use licensing_client::protocol::{
     ClientMessage, Hello, MasterAddress, PREAMBLE, Recollection, Refusal, Reply, Request, ServerMessage,
     ServerStatus, StatusPage, Welcome, Whereabouts,
 };
-use licensing_client::text::counted;
 use licensing_core::Keeper;
 use licensing_core::codec::{from_bytes, to_bytes};
+use licensing_core::counted;
 use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, LogIndex, Role, SessionId, Timestamp};
 use licensing_core::outcome::{Answer, Denial, Outcome};

@@ -120,8 +120,7 @@ pub(crate) async fn start_server(role: Role, config: DaemonConfig, listener: Tcp
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
     let ready = move |address| ready.send(address).expect("nobody waits for the server");
-    let task =
-        tokio::spawn(async move { Daemon::start(config, listener, None).await?.run(ready, shutdown).await });
+    let task = tokio::spawn(async move { Daemon::start(config, listener).await?.run(ready, shutdown).await });
     match is_ready.await {
         Ok(address) => TestServer { role, address, stop: Some(stop), task },
         Err(_) => panic!("the {role} did not start: {:?}", task.await),

@@ -7,5 +7,6 @@ pub(crate) mod runtime;
 pub(crate) mod settings;
 #[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "simulations use it too"))]
 pub(crate) mod tasks;
+pub(crate) mod thread;
 pub(crate) mod types;
 pub mod watch;

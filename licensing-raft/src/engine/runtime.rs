@@ -15,6 +15,7 @@ use std::time::Duration;
 use openraft::{AsyncRuntime, OptionalSend};
 use rand_core::TryRng;
 use rustix::process::{getpriority_process, setpriority_process};
+use tokio::runtime::Handle;
 
 use crate::engine::tasks::TaskList;
 use crate::engine::watch::OrderedWatch;
@@ -31,19 +32,20 @@ pub(crate) struct NodeTasks {
     list: TaskList,
     /// State of the node's random numbers, which only spread timers.
     random: Arc<AtomicU64>,
-    /// Whether heavy work may go to other threads.
-    threads: bool,
+    /// The runtime of the node's own thread; heavy work goes to others. A simulated node has none, and stays on the thread
+    /// it was started on.
+    home: Option<Handle>,
     /// Where a simulation holds all tasks up.
     #[cfg(feature = "testing")]
     gate: crate::engine::gate::Gate,
 }
 
 impl NodeTasks {
-    pub(crate) fn new(seed: u64, threads: bool) -> NodeTasks {
+    pub(crate) fn new(seed: u64, home: Option<Handle>) -> NodeTasks {
         NodeTasks {
             list: TaskList::default(),
             random: Arc::new(AtomicU64::new(seed)),
-            threads,
+            home,
             #[cfg(feature = "testing")]
             gate: crate::engine::gate::Gate::default(),
         }
@@ -52,7 +54,7 @@ impl NodeTasks {
     /// The tasks of a simulated node: all of them on one thread and behind a gate.
     #[cfg(feature = "testing")]
     pub(crate) fn simulated(seed: u64, gate: crate::engine::gate::Gate) -> NodeTasks {
-        NodeTasks { gate, ..NodeTasks::new(seed, false) }
+        NodeTasks { gate, ..NodeTasks::new(seed, None) }
     }
 
     /// A second list for the same node.
@@ -65,6 +67,20 @@ impl NodeTasks {
         TASKS.scope(self.clone(), future)
     }
 
+    /// Runs a future on the node's own thread, as part of this node, and waits for it.
+    ///
+    /// Fails when the thread ends meanwhile.
+    pub(crate) async fn run<F>(&self, future: F) -> Result<F::Output, tokio::task::JoinError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match self.home {
+            Some(_) => self.spawn(future).await,
+            None => Ok(self.scope(future).await),
+        }
+    }
+
     /// Starts a task of this node.
     pub(crate) fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
     where
@@ -72,11 +88,13 @@ impl NodeTasks {
         F::Output: Send + 'static,
     {
         let future = TASKS.scope(self.clone(), future);
-        #[cfg(feature = "testing")]
-        let task =
-            if self.threads { tokio::spawn(future) } else { tokio::spawn(self.gate.clone().behind(future)) };
-        #[cfg(not(feature = "testing"))]
-        let task = tokio::spawn(future);
+        let task = match &self.home {
+            Some(home) => home.spawn(future),
+            #[cfg(feature = "testing")]
+            None => tokio::spawn(self.gate.clone().behind(future)),
+            #[cfg(not(feature = "testing"))]
+            None => tokio::spawn(future),
+        };
         self.list.add(&task);
         task
     }
@@ -196,13 +214,18 @@ impl TryRng for NodeRandom {
     }
 }
 
+/// Whether heavy work may go to other threads: not that of a simulated node.
+fn has_threads() -> bool {
+    TASKS.try_with(|tasks| tasks.home.is_some()).unwrap_or(true)
+}
+
 /// Heavy work that nobody waits for, on a thread that steps back behind all others; on a simulated node, here and now.
 pub(crate) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     /// A tenth of what a thread that somebody waits for gets, where there are not processors enough for both.
     const NICENESS: i32 = 10;
-    if !TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
+    if !has_threads() {
         return Ok(work());
     }
     let (done, wait) = tokio::sync::oneshot::channel();
@@ -216,7 +239,7 @@ pub(crate) async fn in_background<T: Send + 'static>(
 
 /// Drops something large where nobody waits for it; on a simulated node, here and now.
 pub(crate) fn let_go<T: Send + 'static>(large: T) -> io::Result<()> {
-    if TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
+    if has_threads() {
         std::thread::Builder::new().name("background".to_owned()).spawn(move || drop(large))?;
     }
     Ok(())
@@ -227,9 +250,5 @@ pub(crate) fn let_go<T: Send + 'static>(large: T) -> io::Result<()> {
 pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    if TASKS.try_with(|tasks| tasks.threads).unwrap_or(true) {
-        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
-    } else {
-        Ok(work())
-    }
+    if has_threads() { tokio::task::spawn_blocking(work).await.map_err(io::Error::other) } else { Ok(work()) }
 }

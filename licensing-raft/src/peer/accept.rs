@@ -1,5 +1,6 @@
 //! A connection of a peer, from its first byte behind the preamble to its end.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,9 +11,12 @@ use crate::peer::answers;
 use crate::peer::hello::HELLO_TIMEOUT;
 use crate::shared::Shared;
 
-/// Hears who it is, and answers what it asks. Returns at once.
-pub(crate) fn accept<S>(shared: Arc<Shared>, stream: S, from: String)
-where
+/// Hears who it is, and answers what it asks. Returns at once; `stream` is called where the connection is served.
+pub(crate) fn accept<S>(
+    shared: Arc<Shared>,
+    stream: impl FnOnce() -> io::Result<S> + Send + 'static,
+    from: String,
+) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     if shared.stopped.load(Ordering::SeqCst) {
@@ -21,6 +25,12 @@ where
     let number = shared.reception.begin();
     let connections = shared.connections.clone();
     connections.spawn(async move {
+        let stream = match stream() {
+            Ok(stream) => stream,
+            Err(error) => {
+                return tracing::warn!("the connection of a peer at {from} cannot be used: {error}");
+            }
+        };
         let triad_id = shared.standing.read().triad_id();
         let nonce = match shared.environment.randomness.bytes() {
             Ok(nonce) => nonce,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use hmac::Mac;
 use licensing_core::codec;
 use licensing_core::id::Role;
+use licensing_core::versions::common_version;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
@@ -225,12 +226,6 @@ impl Introduction {
     }
 }
 
-/// The newest version that both speak.
-fn common_version(theirs: (u16, u16), ours: (u16, u16)) -> Option<u16> {
-    let newest = theirs.1.min(ours.1);
-    (newest >= theirs.0.max(ours.0)).then_some(newest)
-}
-
 fn split<S: AsyncRead + AsyncWrite>(stream: S) -> (FrameReader<ReadHalf<S>>, FrameWriter<WriteHalf<S>>) {
     let (read, write) = tokio::io::split(stream);
     (FrameReader::new(read, MAX_HELLO_FRAME), FrameWriter::new(write, MAX_HELLO_FRAME))
@@ -270,19 +265,6 @@ mod tests {
             acceptor.accept(there, ids[1], [2; 32]).await
         };
         tokio::join!(dialer.dial(here, Role::Secondary, ids[0], Lane::Log, [1; 32]), accept)
-    }
-
-    #[test]
-    fn the_newest_version_that_both_speak_is_taken() {
-        for (theirs, ours, expected) in [
-            ((1, 1), (1, 1), Some(1)),
-            ((1, 2), (2, 3), Some(2)),
-            ((1, 3), (1, 2), Some(2)),
-            ((1, 1), (2, 3), None),
-            ((3, 4), (1, 2), None),
-        ] {
-            assert_eq!(common_version(theirs, ours), expected, "{theirs:?} meets {ours:?}");
-        }
     }
 
     #[tokio::test]

@@ -13,12 +13,12 @@ use licensing_core::id::Role;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::ServerAddress;
 use crate::engine::runtime::NodeTasks;
 use crate::environment::{Environment, Stream};
 use crate::membership::standing::StandingKeeper;
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
 use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
+use licensing_core::address::ServerAddress;
 
 /// Requests waiting for their turn on a lane; openraft pipelines at most 16 appends per peer.
 const QUEUE: usize = 64;
@@ -129,7 +129,7 @@ impl LinkTask {
     fn refuse(&self, outgoing: Outgoing, why: &str) {
         let error = LinkError::Unreachable {
             role: self.route.target,
-            address: self.route.address.to_string(),
+            address: self.route.address.host_and_port(),
             why: why.to_owned(),
         };
         // Whoever asked may have given up.
@@ -151,7 +151,7 @@ impl LinkTask {
         let mut trouble = self.route.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &why {
             if trouble.as_ref() != Some(why) {
-                tracing::warn!(peer = %self.route.target, address = %self.route.address, "cannot connect: {why}");
+                tracing::warn!(peer = %self.route.target, address = self.route.address.host_and_port(), "cannot connect: {why}");
             }
             self.last_failure = Some((Instant::now(), why.clone()));
         }

@@ -155,7 +155,7 @@ impl Forged {
                 clock: Timestamp(clock),
                 leaving: false,
                 software_version: version,
-                known_edition: licensing_core::edition::Edition::NEWEST,
+                known_edition: licensing_core::edition::Edition::FIRST, // the corpus stays as it is when rules are added
                 readmitted: vec![[9; 16]; readmitted],
             }),
             Forged::Found(id) => PeerRequest::Found(TriadId(id)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use licensing_admin::console::{Failure, no_runtime, parse_duration, parse_duration_or_zero, put, talk};
 use licensing_admin::exit::Exit;
-use licensing_client::{SearchPathError, ServerAddress};
+use licensing_core::address::{AddressError, ServerAddress};
 use licensing_core::id::{Role, UnknownRole};
 use licensing_daemon::{Limits, listen};
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit};
@@ -103,23 +103,22 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         exit_with_stdin();
     }
     let role = config.node.role;
-    let others = other_runtime()?;
-    others.spawn(log.watch());
-    let other_threads = Some(others.handle().clone());
-    node_runtime()?.block_on(async move {
+    let runtime = runtime()?;
+    runtime.spawn(log.watch());
+    runtime.block_on(async move {
         let shutdown = shutdown_signal()?;
         let listener = bind(&addresses)?;
         config::took_port(&mut config, listener.local_addr().map_err(Failure::no)?.port());
         // A parent that has gone away does not matter: the log says the same.
         let ready = |address| drop(put(&format!("ready role={role} listen={address}\n")));
-        run(config, listener, other_threads, ready, shutdown).await.map_err(Failure::no)?;
+        run(config, listener, ready, shutdown).await.map_err(Failure::no)?;
         Ok(Exit::Done)
     })
 }
 
-/// Most clients and the log; see [`run`]. When there are too few processors for everything, the node and its disk go first:
-/// what they decide together grows while clients wait, and heartbeats are not late.
-fn other_runtime() -> Result<Runtime, Failure> {
+/// For most clients and the log; the node has a thread of its own. When there are too few processors for everything, that and
+/// its disk go first: what they decide together grows while clients wait, and heartbeats are not late.
+fn runtime() -> Result<Runtime, Failure> {
     /// Enough to step back, and far from being starved.
     const NICENESS: i32 = 5;
     // Behind whatever niceness the server was started with. A thread that may not even be nicer is as good as before.
@@ -130,17 +129,12 @@ fn other_runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread().on_thread_start(step_back).enable_all().build().map_err(no_runtime)
 }
 
-/// The node's own thread; see [`run`].
-fn node_runtime() -> Result<Runtime, Failure> {
-    Builder::new_current_thread().enable_all().build().map_err(no_runtime)
-}
-
 fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
     let Some((role, address)) = text.split_once('=') else {
         return Err("write a role and an address, such as secondary=27001@10.0.0.2".to_owned());
     };
     let role: Role = role.parse().map_err(|error: UnknownRole| error.to_string())?;
-    let address: ServerAddress = address.parse().map_err(|error: SearchPathError| error.to_string())?;
+    let address: ServerAddress = address.parse().map_err(|error: AddressError| error.to_string())?;
     Ok((role, address))
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use licensing_admin::key_file::{self, KeyFileError};
-use licensing_client::search_path::DEFAULT_PORTS;
+use licensing_client::search_path::PORTS;
 use licensing_core::id::Role;
 use licensing_core::license::License;
 use licensing_daemon::{DaemonConfig, LicenseFile, LicenseFileError};
@@ -148,7 +148,7 @@ pub fn load(options: &ServeOptions) -> Result<DaemonConfig, ConfigProblem> {
             return Err(ConfigProblem::OwnPeerAddress { role: *role });
         }
         if let Some(server) = node.servers.get_mut(role.place()) {
-            *server = ServerAddress { host: address.host.clone(), port: address.port };
+            *server = address.clone();
         }
     }
     node.peer_key = match &options.peer_key {
@@ -220,7 +220,7 @@ pub fn default_listen(config: &DaemonConfig) -> Vec<SocketAddr> {
         (Some(address), _) => vec![address],
         (None, _) => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)],
     };
-    let more = if config.node.is_single() && has_no_port(config) { DEFAULT_PORTS } else { 1 };
+    let more = if config.node.is_single() && has_no_port(config) { PORTS } else { 1 };
     let ports = own.port..own.port.saturating_add(more);
     ports.flat_map(|port| addresses.iter().map(move |address| SocketAddr::new(*address, port))).collect()
 }

@@ -12,7 +12,7 @@ mod summary;
 
 use std::path::PathBuf;
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::id::Role;
 use tokio::time::{Instant, sleep};
 

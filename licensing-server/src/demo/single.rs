@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::id::Role;
 use tokio::time::{Instant, sleep};
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use licensing_admin::text::words::printable;
-use licensing_client::text::counted;
+use licensing_core::counted;
 use licensing_core::event::{Event, EventKind, Holding, Return};
 use licensing_core::id::Seats;
 use licensing_core::outcome::Denial;

@@ -64,6 +64,9 @@ pub mod seen {
     /// … of saving a snapshot.
     pub const AT_SNAPSHOT: &str = "crashes at a snapshot";
 
+    /// A host got another version of the program, where the service has several.
+    pub const REPLACED: &str = "programs replaced";
+
     /// What every run set must have seen.
     pub const ALL: &[&str] = &[
         CRASH,
@@ -112,7 +115,13 @@ pub(crate) async fn trouble<S: Service>(
     moments: &mut mpsc::UnboundedReceiver<(Role, DiskMoment)>,
 ) {
     let troubles = Troubles { site: site.clone(), until };
-    tokio::join!(troubles.machines(), troubles.wires(), troubles.clocks(), troubles.ambushes(moments));
+    tokio::join!(
+        troubles.machines(),
+        troubles.wires(),
+        troubles.clocks(),
+        troubles.versions(),
+        troubles.ambushes(moments)
+    );
 }
 
 struct Troubles<S: Service> {
@@ -141,7 +150,7 @@ impl<S: Service> Troubles<S> {
                 44..62 => self.pause(role, random.between_us(20_000, 4_000_000)).await,
                 62..68 => self.fall(role, Fall::Stop, short, seen::STOP).await,
                 68..74 => self.fall(role, Fall::DiskError, short, seen::DISK_ERROR).await,
-                74..84 => self.trap(&random, short).await,
+                74..84 if self.site.is_triad() => self.trap(&random, short).await,
                 // One at a time: two lost disks at once are two lost copies of three, which nothing survives.
                 _ if self.site.service.can_spare_one(&self.site.servers()) => {
                     self.fall(role, Fall::Wipe, short, seen::WIPE).await;
@@ -153,7 +162,8 @@ impl<S: Service> Troubles<S> {
 
     /// Any server, the master more often than the others.
     fn role(&self, random: &Stream) -> Role {
-        let any = Role::ALL[random.below(3) as usize];
+        let roles = self.site.roles();
+        let any = roles[random.below(3) as usize % roles.len()];
         let master = self.site.service.master(&self.site.servers());
         if random.chance(40) { master.unwrap_or(any) } else { any }
     }
@@ -228,7 +238,7 @@ impl<S: Service> Troubles<S> {
             self.site.crash(role).await;
         }
         sleep(duration).await;
-        for role in Role::ALL {
+        for role in self.site.roles().iter().copied() {
             self.site.start(role).await;
         }
     }
@@ -256,7 +266,9 @@ impl<S: Service> Troubles<S> {
             let other = role.others()[random.below(2) as usize];
             let duration = random.between_us(20_000, 2_500_000);
             let [out, back] = between(End::Server(role), End::Server(other));
-            match random.below(100) {
+            // Between one server and nobody there are no wires.
+            let least = if self.site.is_triad() { 0 } else { 60 };
+            match random.below(100).max(least) {
                 0..25 => self.cut(&ways_of(role), duration, seen::ISOLATION).await,
                 25..40 => {
                     let ways = ways_of(role);
@@ -290,6 +302,28 @@ impl<S: Service> Troubles<S> {
         self.site.network.cut(ways.iter().copied());
         sleep(duration).await;
         self.site.network.mend(ways.iter().copied());
+    }
+
+    /// Upgrades hosts and sets them back, in order or by force.
+    async fn versions(&self) {
+        let random = self.site.random("troubles of the versions");
+        if !self.site.service.has_versions() {
+            return;
+        }
+        while self.next(&random, 1_000_000, 5_000_000).await {
+            let roles = self.site.roles();
+            let role = roles[random.below(3) as usize % roles.len()];
+            let duration = random.between_us(20_000, 1_000_000);
+            let Ok(_alone) = self.site.host(role).trouble().try_lock() else { continue };
+            self.site.count(seen::REPLACED);
+            if let Some(server) = self.site.awake(role).filter(|_| random.chance(70)) {
+                self.site.service.stop(&server).await;
+            }
+            self.site.crash(role).await;
+            self.site.service.replace(role, &random);
+            sleep(duration).await;
+            self.site.start(role).await;
+        }
     }
 
     async fn clocks(&self) {

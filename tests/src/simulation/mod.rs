@@ -13,12 +13,9 @@
 //! | something small without connections | [`Service::start`] with [`Host::keep`], [`Client::ask`] with [`Network::call`] |
 
 mod clients;
-mod dialing;
-mod duplicates;
 mod faults;
 pub mod host;
 pub mod network;
-mod operator;
 pub mod random;
 pub mod run;
 pub mod service;

@@ -24,6 +24,16 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// Seats of each feature it lends.
     fn licensed(&self) -> BTreeMap<String, Seats>;
 
+    /// The features that clients may ask for now; all of them, unless it says otherwise.
+    fn offered(&self) -> Vec<String> {
+        self.licensed().into_keys().collect()
+    }
+
+    /// Its servers: three, or the primary alone.
+    fn roles(&self) -> &'static [Role] {
+        &Role::ALL
+    }
+
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
     /// themselves), so that it stands still and dies with its host.
     ///
@@ -83,6 +93,28 @@ pub trait Service: Send + Sync + Sized + 'static {
         None
     }
 
+    /// Whether a host may get another version of the program in the middle of a run.
+    fn has_versions(&self) -> bool {
+        false
+    }
+
+    /// A host gets another version, older or newer; it runs from the next start on.
+    fn replace(&self, role: Role, random: &Stream) {
+        let _ = (role, random);
+    }
+
+    /// Whether a server that stopped with these words had to, because its version is too old for what the others do. It
+    /// then gets the newest one ([`Service::upgrade`]).
+    fn is_too_old(&self, role: Role, why: &str) -> bool {
+        let _ = (role, why);
+        false
+    }
+
+    /// A host gets the newest version; it runs from the next start on.
+    fn upgrade(&self, role: Role) {
+        let _ = role;
+    }
+
     /// Whether a healed service is what it should be: the right master serves, all servers are level. Otherwise what is
     /// missing.
     fn settled(&self, servers: &Servers<Self>) -> Result<(), String> {
@@ -118,6 +150,9 @@ pub trait Client: Clone + Send + Sync + 'static {
     /// Asks and says what it was told. Whoever gives up says [`Told::Unknown`].
     fn ask(&mut self, kind: &Kind) -> impl Future<Output = Told> + Send;
 }
+
+/// A server found that its program is too old for the rules of the others.
+pub(crate) const TOO_OLD: &str = "programs too old";
 
 /// The three servers, where they run.
 pub type Servers<S> = [Option<<S as Service>::Server>; 3];
@@ -199,10 +234,44 @@ impl<S: Service> Site<S> {
 
     /// Starts a server on what its host keeps.
     pub async fn start(&self, role: Role) {
-        match self.service.start(self.host(role)).await {
+        let mut started = self.service.start(self.host(role)).await;
+        if let Err(why) = &started
+            && self.service.is_too_old(role, why)
+        {
+            self.give_newest(role);
+            started = self.service.start(self.host(role)).await;
+        }
+        match started {
             Ok(server) => self.set_server(role, Some(server)),
             Err(why) => self.fail("every server starts on what its disk holds", format!("the {role}: {why}")),
         }
+    }
+
+    /// A server has stopped by itself. One that is too old for the others gets the newest version; whoever else stops is
+    /// at fault, and that it is `false`. The caller sees to it that nobody else is at this host.
+    pub(crate) async fn was_too_old(&self, role: Role, why: &str) -> bool {
+        let too_old = self.service.is_too_old(role, why);
+        if too_old {
+            self.crash(role).await;
+            self.give_newest(role);
+            self.start(role).await;
+        }
+        too_old
+    }
+
+    fn give_newest(&self, role: Role) {
+        self.count(TOO_OLD);
+        self.service.upgrade(role);
+    }
+
+    /// The roles of its servers.
+    pub fn roles(&self) -> &'static [Role] {
+        self.service.roles()
+    }
+
+    /// Whether there are three.
+    pub fn is_triad(&self) -> bool {
+        self.roles().len() > 1
     }
 
     /// The server dies; what it had not synced is gone.

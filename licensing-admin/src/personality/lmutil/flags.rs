@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use licensing_client::license_file::LicenseFile;
-use licensing_client::search_path::DEFAULT_PORT;
+use licensing_client::search_path::FIRST_PORT;
 use licensing_client::{SearchPath, SearchPathError, ServerAddress};
 
 use crate::console::Failure;
@@ -84,7 +84,7 @@ fn servers_of(path: &Path) -> Result<SearchPath, Failure> {
     let file = LicenseFile::read(path).map_err(|problem| failure(-2, problem.to_string()))?;
     let servers = file.license.servers.iter().map(|server| {
         let host = if server.host.eq_ignore_ascii_case("this_host") { "localhost" } else { &server.host };
-        ServerAddress::new(host, server.port.unwrap_or(DEFAULT_PORT))
+        ServerAddress::new(host, server.port.unwrap_or(FIRST_PORT))
     });
     let servers: Vec<ServerAddress> = servers.collect();
     match (<[ServerAddress; 3]>::try_from(servers.clone()), servers.into_iter().next()) {

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use licensing_client::text::counted;
+use licensing_core::counted;
 
 use super::flags::{Flags, Known, TIMEOUT, Word};
 use crate::console::{Failure, put, talk};

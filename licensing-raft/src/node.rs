@@ -68,8 +68,14 @@ impl Node {
     ) -> Pin<Box<dyn Future<Output = Result<Node, StartError>> + Send>> {
         Box::pin(async move {
             let run = assemble(config, environment, store, failure, tasks.clone());
-            let shared = tasks.scope(run).await?;
-            Ok(Node { shared })
+            match tasks.scope(run).await {
+                Ok(shared) => Ok(Node { shared }),
+                Err(problem) => {
+                    // What had been started by then must not go on beside the next try.
+                    tasks.end().await;
+                    Err(problem)
+                }
+            }
         })
     }
 

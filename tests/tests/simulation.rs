@@ -1,4 +1,4 @@
-//! The simulated triad on every change. `LICENSING_SEEDS=100000` takes as many seeds as one likes, and so does `sim`.
+//! Simulated servers on every change: triads, triads that are upgraded, single servers. `LICENSING_SEEDS=100000` takes as many seeds as one likes, and so does `sim`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use licensing_tests::oracle::Verdict;
-use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
+use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 
 /// Seeds of every run, unless told otherwise.
 const SEEDS: u64 = 400;
@@ -26,7 +26,7 @@ fn run_all(seeds: Range<u64>) -> mpsc::Receiver<(u64, Report)> {
                 scope.spawn(|| {
                     loop {
                         let seed = next.fetch_add(1, Ordering::SeqCst);
-                        let report = || run_triad(&Options::of(seed));
+                        let report = || run_triad(Kind::of(seed), &Options::of(seed));
                         if seed >= seeds.end || reporting.send((seed, report())).is_err() {
                             return;
                         }
@@ -61,13 +61,13 @@ fn no_claim_is_found_untrue_under_faults() {
     );
     // A run set that did not see everything proves nothing about it.
     let missing: Vec<_> =
-        seen::ALL.iter().chain(triad::seen::ALL).filter(|what| !counts.contains_key(*what)).collect();
+        Kind::ALL.iter().flat_map(|kind| kind.must_see()).filter(|what| !counts.contains_key(what)).collect();
     assert!(missing.is_empty(), "never seen: {missing:?} among {counts:#?}");
 }
 
 #[test]
 fn seeds_that_once_found_something_find_nothing_any_more() {
     for seed in FOUND_SOMETHING {
-        assert_eq!(run_triad(&Options::of(*seed)).violations, [], "seed {seed}");
+        assert_eq!(run_triad(Kind::Triad, &Options::of(*seed)).violations, [], "seed {seed}");
     }
 }

@@ -11,7 +11,7 @@ mod recorder;
 mod shown;
 mod text;
 
-pub use about::{About, VERSION};
+pub use about::{About, Later, VERSION};
 pub use operation::{Kind, Operation, Told};
 pub use recorder::{Recorder, UnderWay};
 pub use shown::{Count, Held, Look, Read, Vanished};

@@ -41,6 +41,11 @@ pub enum Kind {
         /// Which ones.
         handle: Handle,
     },
+    /// To serve the license of a vendor that is not served from the beginning; an administrator asks.
+    Install {
+        /// Which vendor.
+        vendor: String,
+    },
 }
 
 /// What a client was told.
@@ -76,6 +81,16 @@ pub enum Told {
         /// The entry that decided it.
         index: LogIndex,
     },
+    /// The license is served.
+    Installed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, because nobody licenses such a feature.
+    NotLicensed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
     /// No, for any other reason.
     Denied {
         /// The entry that decided it.
@@ -106,6 +121,8 @@ impl Told {
             | Told::Returned { index }
             | Told::NoFreeSeats { index, .. }
             | Told::UnknownHandle { index }
+            | Told::Installed { index }
+            | Told::NotLicensed { index }
             | Told::Denied { index, .. } => Some(*index),
             Told::SessionLost | Told::NotDone { .. } | Told::Unknown { .. } => None,
         }

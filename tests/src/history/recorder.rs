@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use licensing_core::id::{LogIndex, Seats};
 use tokio::time::Instant;
 
+use super::about::About;
 use super::operation::{Kind, Operation, Told};
 use super::shown::{Look, Read, Vanished};
 use super::text::History;
@@ -25,8 +26,12 @@ pub struct UnderWay(usize);
 impl Recorder {
     /// Begins a history.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> Recorder {
-        let history = Arc::new(Mutex::new(History::new(test, seed, licensed)));
-        Recorder { begun: Instant::now(), history }
+        Recorder::of(About::new(test, seed, licensed))
+    }
+
+    /// The same, with all there is to say of the run.
+    pub fn of(about: About) -> Recorder {
+        Recorder { begun: Instant::now(), history: Arc::new(Mutex::new(History::of(about))) }
     }
 
     /// Microseconds since the beginning.
@@ -116,6 +121,7 @@ mod tests {
         for told in [
             Told::Granted { index: LogIndex(4), handle: Handle(4) },
             Told::NoFreeSeats { index: LogIndex(5), in_use: Seats(10) },
+            Told::NotLicensed { index: LogIndex(6) },
             Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
             Told::SessionLost,
             Told::Unknown { why: "no answer".to_owned() },
@@ -138,6 +144,7 @@ mod tests {
             answered_us: 20,
             master: true,
             applied: LogIndex(9),
+            edition: Some(2),
             features: BTreeMap::from([("f1".to_owned(), count)]),
             held,
         });
@@ -154,8 +161,8 @@ mod tests {
         for (text, problem) in [
             (String::new(), "line 1 of the history: the text is empty"),
             (
-                about.replace("\"version\":1", "\"version\":2"),
-                "the history has version 2, this program knows",
+                about.replace("\"version\":2", "\"version\":3"),
+                "the history has version 3, this program knows",
             ),
             (format!("{about}{about}"), "line 2 of the history: the first line, and no other"),
             (format!("{about}{{\"rumour\":1}}\n"), "line 2 of the history: unknown variant `rumour`"),

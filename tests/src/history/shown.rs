@@ -18,6 +18,9 @@ pub struct Read {
     pub master: bool,
     /// What it had applied.
     pub applied: LogIndex,
+    /// The edition of the rules it applies, if it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<u32>,
     /// Seats of each feature: licensed and in use.
     pub features: BTreeMap<String, Count>,
     /// The checkouts.

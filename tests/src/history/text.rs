@@ -63,11 +63,11 @@ enum Line {
 impl History {
     /// A history in which nothing has happened yet.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> History {
-        let about = About { version: VERSION, test: test.to_owned(), seed, licensed };
-        History::of(about)
+        History::of(About::new(test, seed, licensed))
     }
 
-    pub(super) fn of(about: About) -> History {
+    /// The same, with all there is to say of the run.
+    pub fn of(about: About) -> History {
         History { about, operations: Vec::new(), reads: Vec::new(), looks: Vec::new(), vanished: Vec::new() }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::network::{End, Way};
 use super::random::Stream;
 use super::service::{Service, Site};
+use super::versions;
 
 /// Everything that can be counted, by name.
 pub mod seen {
@@ -90,6 +91,9 @@ pub mod seen {
         AT_PURGE,
         AT_SNAPSHOT,
     ];
+
+    /// What does not happen to a single server.
+    pub const NOT_ALONE: &[&str] = &[WIPE, TRAP, ISOLATION, ONE_WAY, CUT, ONE_WAY_CUT, AT_TRUNCATE];
 }
 
 /// Clients that are cut off at times: those of the first generation.
@@ -112,7 +116,13 @@ pub(crate) async fn trouble<S: Service>(
     moments: &mut mpsc::UnboundedReceiver<(Role, DiskMoment)>,
 ) {
     let troubles = Troubles { site: site.clone(), until };
-    tokio::join!(troubles.machines(), troubles.wires(), troubles.clocks(), troubles.ambushes(moments));
+    tokio::join!(
+        troubles.machines(),
+        troubles.wires(),
+        troubles.clocks(),
+        troubles.ambushes(moments),
+        versions::change(site, until)
+    );
 }
 
 struct Troubles<S: Service> {
@@ -141,7 +151,7 @@ impl<S: Service> Troubles<S> {
                 44..62 => self.pause(role, random.between_us(20_000, 4_000_000)).await,
                 62..68 => self.fall(role, Fall::Stop, short, seen::STOP).await,
                 68..74 => self.fall(role, Fall::DiskError, short, seen::DISK_ERROR).await,
-                74..84 => self.trap(&random, short).await,
+                74..84 if !self.is_alone() => self.trap(&random, short).await,
                 // One at a time: two lost disks at once are two lost copies of three, which nothing survives.
                 _ if self.site.service.can_spare_one(&self.site.servers()) => {
                     self.fall(role, Fall::Wipe, short, seen::WIPE).await;
@@ -151,9 +161,14 @@ impl<S: Service> Troubles<S> {
         }
     }
 
+    fn is_alone(&self) -> bool {
+        self.site.service.roles().len() == 1
+    }
+
     /// Any server, the master more often than the others.
     fn role(&self, random: &Stream) -> Role {
-        let any = Role::ALL[random.below(3) as usize];
+        let roles = self.site.service.roles();
+        let any = roles[random.below(roles.len() as u64) as usize];
         let master = self.site.service.master(&self.site.servers());
         if random.chance(40) { master.unwrap_or(any) } else { any }
     }
@@ -224,12 +239,12 @@ impl<S: Service> Troubles<S> {
         let [primary, secondary, tertiary] = Role::ALL.map(|role| self.site.host(role).trouble().try_lock());
         let (Ok(_primary), Ok(_secondary), Ok(_tertiary)) = (primary, secondary, tertiary) else { return };
         self.site.count(what);
-        for role in Role::ALL {
-            self.site.crash(role).await;
+        for role in self.site.service.roles() {
+            self.site.crash(*role).await;
         }
         sleep(duration).await;
-        for role in Role::ALL {
-            self.site.start(role).await;
+        for role in self.site.service.roles() {
+            self.site.start(*role).await;
         }
     }
 
@@ -256,7 +271,9 @@ impl<S: Service> Troubles<S> {
             let other = role.others()[random.below(2) as usize];
             let duration = random.between_us(20_000, 2_500_000);
             let [out, back] = between(End::Server(role), End::Server(other));
-            match random.below(100) {
+            // A single server has no wires but those of its clients.
+            let least = if self.is_alone() { 60 } else { 0 };
+            match least + random.below(100 - least) {
                 0..25 => self.cut(&ways_of(role), duration, seen::ISOLATION).await,
                 25..40 => {
                     let ways = ways_of(role);
@@ -296,7 +313,8 @@ impl<S: Service> Troubles<S> {
         const HOUR_MS: i64 = 3_600_000;
         let random = self.site.random("troubles of the clocks");
         while self.next(&random, 1_000_000, 8_000_000).await {
-            let clock = self.site.host(Role::ALL[random.below(3) as usize]).clock();
+            let roles = self.site.service.roles();
+            let clock = self.site.host(roles[random.below(roles.len() as u64) as usize]).clock();
             match random.below(4) {
                 0 => {
                     self.site.count(seen::CLOCK_JUMP);

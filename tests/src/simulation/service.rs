@@ -10,8 +10,11 @@ use licensing_raft::watch::Watched;
 use super::host::Host;
 use super::network::Network;
 use super::random::Stream;
-use crate::history::{Count, Held, Kind, Recorder, Told};
+use crate::history::{Count, Held, Kind, Later, Recorder, Told};
 use crate::oracle::Violation;
+
+/// A server of an older version did not start, because the others had agreed on what it does not know.
+pub(crate) const REFUSED: &str = "starts refused because the server was too old";
 
 /// A service of three servers, as the harness runs it. Implement it for your daemon and hand it to
 /// [`run`](super::run()).
@@ -21,8 +24,23 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// A client of it.
     type Client: Client;
 
-    /// Seats of each feature it lends.
+    /// Its servers: three, or the primary alone.
+    fn roles(&self) -> &'static [Role] {
+        &Role::ALL
+    }
+
+    /// Seats of each feature it lends, now or later.
     fn licensed(&self) -> BTreeMap<String, Seats>;
+
+    /// Vendors that it serves only later, by name.
+    fn later(&self) -> BTreeMap<String, Later> {
+        BTreeMap::new()
+    }
+
+    /// Whether there is an older version of its servers, which [`Host::is_older`] asks [`Service::start`] for.
+    fn has_versions(&self) -> bool {
+        false
+    }
 
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
     /// themselves), so that it stands still and dies with its host.
@@ -83,6 +101,18 @@ pub trait Service: Send + Sync + Sized + 'static {
         None
     }
 
+    /// Has the servers agree, if they will, on what only the present version knows.
+    fn agree(&self, site: &Site<Self>) -> impl Future<Output = ()> + Send {
+        let _ = site;
+        std::future::ready(())
+    }
+
+    /// Whether a server was right to stop by itself, or not to start: an older one that has met what it does not know.
+    fn may_stop(&self, site: &Site<Self>, role: Role, why: &str) -> bool {
+        let _ = (site, role, why);
+        false
+    }
+
     /// Whether a healed service is what it should be: the right master serves, all servers are level. Otherwise what is
     /// missing.
     fn settled(&self, servers: &Servers<Self>) -> Result<(), String> {
@@ -106,6 +136,11 @@ pub trait Service: Send + Sync + Sized + 'static {
         let _ = site;
         std::future::ready(())
     }
+
+    /// Claims that can be looked at only when all is over.
+    fn end(&self, site: &Site<Self>) {
+        let _ = site;
+    }
 }
 
 /// One client of a service. Clones are the same client: it may ask several things at the same time.
@@ -127,6 +162,8 @@ pub type Servers<S> = [Option<<S as Service>::Server>; 3];
 pub struct Shown {
     /// What it had applied.
     pub applied: LogIndex,
+    /// The edition of the rules it applies, where there are editions.
+    pub edition: Option<u32>,
     /// Seats of each feature.
     pub features: BTreeMap<String, Count>,
     /// The checkouts.
@@ -197,10 +234,11 @@ impl<S: Service> Site<S> {
         lock(&self.servers)[role.place()] = server;
     }
 
-    /// Starts a server on what its host keeps.
+    /// Starts a server on what its host keeps. One that is right to refuse stays down.
     pub async fn start(&self, role: Role) {
         match self.service.start(self.host(role)).await {
             Ok(server) => self.set_server(role, Some(server)),
+            Err(why) if self.service.may_stop(self, role, &why) => self.count(REFUSED),
             Err(why) => self.fail("every server starts on what its disk holds", format!("the {role}: {why}")),
         }
     }

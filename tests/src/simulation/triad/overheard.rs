@@ -1,6 +1,4 @@
-//! Late duplicates: requests that were answered are sent again, long after, to whoever is master by then. The network
-//! between real clients and servers does this when connections break and clients resend; here it is done on purpose,
-//! after failovers and snapshots too.
+//! A client's connection that somebody listens to, to know what was asked and what was answered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -9,28 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use licensing_client::framing::decode_frame;
-use licensing_client::protocol::{ClientMessage, PREAMBLE, Recollection, Reply, Request, ServerMessage};
-use licensing_client::{Direct, ServerAddress};
-use licensing_core::id::Role;
-use licensing_core::outcome::{Answer, Denial, Outcome};
+use licensing_client::protocol::{ClientMessage, PREAMBLE, Reply, Request, ServerMessage};
+use licensing_core::outcome::Answer;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::time::sleep;
 
-use super::dialing::Dialing;
-use super::host::FIRST_PORT;
-use super::network::End;
-use super::random::Stream;
-use super::service::{Service, Site};
-use super::triad::{Triad, seen};
+use crate::simulation::random::Stream;
 
 /// Exchanges kept: some minutes of work, so that most of them are old.
 const KEPT: usize = 512;
 
-/// The number among the clients of whoever sends duplicates.
-const NUMBER: u32 = 999_998;
-
 /// A request and the first answer its client got.
-type Exchange = (Request, Answer);
+pub(super) type Exchange = (Request, Answer);
 
 /// What was overheard. Clones share it.
 #[derive(Clone, Default)]
@@ -49,6 +36,11 @@ impl Sniffed {
         }
     }
 
+    /// The newest, which a server that was left behind cannot know.
+    pub(super) fn newest(&self) -> Option<Exchange> {
+        self.lock().back().cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,60 +53,10 @@ impl Sniffed {
         exchanges.push_back((request, answer));
     }
 
-    fn any(&self, random: &Stream) -> Option<Exchange> {
+    pub(super) fn any(&self, random: &Stream) -> Option<Exchange> {
         let exchanges = self.lock();
         let place = (!exchanges.is_empty()).then(|| random.below(exchanges.len() as u64))?;
         exchanges.get(place as usize).cloned()
-    }
-}
-
-/// Sends duplicates for as long as there is trouble.
-pub(super) async fn send(site: &Arc<Site<Triad>>) {
-    let random = site.random("duplicates");
-    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
-    loop {
-        sleep(random.between_us(50_000, 1_000_000)).await;
-        // Mostly the master; sometimes whoever was it, and may not know better.
-        let master = site.service.master(&site.servers()).filter(|_| random.chance(70));
-        let master = master.unwrap_or(Role::ALL[random.below(2) as usize]);
-        let Some((request, first)) = site.service.duplicates.any(&random) else { continue };
-        let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
-        let Ok(mut direct) = Direct::connect(&address, &dial).await else { continue };
-        if random.chance(40) {
-            recall(site, &random, &mut direct).await;
-            continue;
-        }
-        let Ok(Reply::Answer(again)) = direct.request(request.clone()).await else { continue };
-        match &again.outcome {
-            _ if again == first => site.count(seen::REPEATED),
-            Outcome::Denied(Denial::ForgottenRequest { .. } | Denial::UnknownSession { .. }) => {
-                site.count(seen::FORGOTTEN);
-            }
-            _ => site.fail(
-                "a repeated request gets its first answer, or none",
-                format!("{request:?}: first {first:?}, then {again:?}"),
-            ),
-        }
-    }
-}
-
-/// Asks what became of a request that was answered before the question was put: whoever answers knows.
-async fn recall(site: &Site<Triad>, random: &Stream, direct: &mut Direct) {
-    // The newest, which a server that was left behind cannot know, or any.
-    let newest = site.service.duplicates.lock().back().cloned();
-    let exchange = if random.chance(70) { newest } else { site.service.duplicates.any(random) };
-    let Some((Request::Call { session, token, request, .. }, first)) = exchange else { return };
-    let Ok(Reply::Recalled(recalled)) = direct.request(Request::Recall { session, token, request }).await
-    else {
-        return;
-    };
-    match recalled {
-        Recollection::Answered(answer) if answer == first => site.count(seen::RECALLED),
-        Recollection::Forgotten | Recollection::NoSession => {}
-        other => site.fail(
-            "whoever serves knows what was answered before it was asked",
-            format!("{request} of session {session}: {first:?}, recalled as {other:?}"),
-        ),
     }
 }
 

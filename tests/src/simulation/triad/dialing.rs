@@ -9,10 +9,13 @@ use licensing_client::dial::{Dial, Stream as ClientStream, TokenSource};
 use licensing_core::id::{Role, Token};
 use tokio::time::timeout;
 
-use super::duplicates::Sniffed;
-use super::host::FIRST_PORT;
-use super::network::{End, Network};
-use super::random::Stream;
+use super::overheard::Sniffed;
+use crate::simulation::host::FIRST_PORT;
+use crate::simulation::network::{End, Network};
+use crate::simulation::random::Stream;
+
+/// The operator's number among the clients.
+pub(super) const OPERATOR: u32 = 999_999;
 
 /// Connections of one client.
 #[derive(Clone)]

@@ -1,0 +1,111 @@
+//! One history under judgement: what is known of it so far, and what was found untrue.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
+
+use super::arrivals::Arrivals;
+use super::verdict::{Verdict, Violation};
+use crate::history::{History, Operation, Read, Told};
+
+/// Violations told of each claim; the first ones matter.
+const TOLD: usize = 5;
+
+/// What a client was granted and holds until it is known to have been returned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grant<'a> {
+    pub(super) client: u32,
+    pub(super) index: LogIndex,
+    pub(super) feature: &'a str,
+    pub(super) seats: Seats,
+    /// A checkin of unknown outcome may have returned it.
+    pub(super) may_be_gone: bool,
+}
+
+/// Seats of a feature at an index: at least, at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    pub(super) low: u64,
+    pub(super) high: u64,
+}
+
+/// A checkout that a server showed and no client was told of.
+pub(super) type Stranger<'a> = (SessionId, &'a str, Seats);
+
+/// What is judged.
+pub(super) struct Case<'a> {
+    pub(super) history: &'a History,
+    /// When and with which index answers came, by time; the index is the largest so far.
+    pub(super) heard: Vec<(u64, LogIndex)>,
+    pub(super) sessions: BTreeMap<u32, SessionId>,
+    pub(super) held: BTreeMap<Handle, Grant<'a>>,
+    pub(super) returned: BTreeMap<Handle, LogIndex>,
+    pub(super) granted: BTreeMap<Handle, LogIndex>,
+    pub(super) bounds: BTreeMap<&'a str, Bounds>,
+    pub(super) strangers: BTreeMap<Stranger<'a>, BTreeMap<Handle, &'a Read>>,
+    pub(super) arrivals: Arrivals<'a>,
+    pub(super) verdict: Verdict,
+    pub(super) found: Vec<Violation>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(history: &'a History) -> Case<'a> {
+        let mut heard: Vec<(u64, LogIndex)> = history
+            .operations
+            .iter()
+            .filter_map(|operation| Some((operation.completed_us?, operation.told.index()?)))
+            .collect();
+        heard.sort_unstable();
+        let mut largest = LogIndex(0);
+        for (_, index) in &mut heard {
+            largest = largest.max(*index);
+            *index = largest;
+        }
+        let session = |operation: &Operation| match operation.told {
+            Told::Opened { session } => Some((operation.client, session)),
+            _ => None,
+        };
+        Case {
+            history,
+            heard,
+            sessions: history.operations.iter().filter_map(session).collect(),
+            held: BTreeMap::new(),
+            returned: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            bounds: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            arrivals: Arrivals::of(history),
+            verdict: Verdict {
+                looks: history.looks.len() as u64,
+                vanished: history.vanished.len() as u64,
+                ..Verdict::default()
+            },
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn report(&mut self, claim: &'static str, detail: impl Display) {
+        if self.found.iter().filter(|violation| violation.claim == claim).count() < TOLD {
+            self.found.push(Violation { claim, detail: detail.to_string() });
+        }
+    }
+
+    /// The largest index anybody had been told before this moment.
+    pub(super) fn known_before(&self, at_us: u64) -> LogIndex {
+        let place = self.heard.partition_point(|(when, _)| *when < at_us);
+        place.checked_sub(1).map_or(LogIndex(0), |last| self.heard[last].1)
+    }
+
+    pub(super) fn licensed(&self, feature: &str) -> u64 {
+        self.history.about.licensed.get(feature).map_or(0, |seats| u64::from(seats.0))
+    }
+}
+
+pub(super) fn whom(read: &Read) -> String {
+    format!("the {} at entry {}", read.server, read.applied)
+}
+
+pub(super) fn told(operation: &Operation) -> String {
+    format!("client {}: {:?} was told {:?}", operation.client, operation.kind, operation.told)
+}

@@ -1,0 +1,45 @@
+//! The judge: given the history of a run, says whether every promise was kept, or which one was not and where.
+//!
+//! Nothing is searched for. Every answer carries the index of the log entry that decided it, so the answers are sorted
+//! by it and replayed against a model of seats that a child could keep: a list of what is out. Every state a server
+//! showed carries its index too and is compared with the list at that index, on whichever server and however late. So
+//! a run of `n` operations and reads is judged in the time it takes to sort them.
+//!
+//! An answer that never came is *unknown*: the request may have been done at any index the client had not yet heard of
+//! when it asked, or never. The model then keeps bounds instead of numbers, and is wrong about nothing.
+
+mod arrivals;
+mod case;
+pub mod claim;
+mod editions;
+mod masters;
+mod order;
+mod replay;
+mod shown;
+mod verdict;
+
+pub use verdict::{Verdict, Violation};
+
+use crate::history::History;
+use case::Case;
+
+/// Judges a history.
+///
+/// # Errors
+///
+/// The claims that are not true, with some of the places where they are not.
+pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
+    let mut case = Case::new(history);
+    case.operations_are_in_order();
+    case.editions_and_licenses_stay();
+    case.replay();
+    case.strangers_are_explained();
+    case.masters_do_not_overlap();
+    case.the_end_is_seen();
+    if case.found.is_empty() { Ok(case.verdict) } else { Err(case.found) }
+}
+
+#[cfg(test)]
+mod later_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Letting all answers happen again, by index, to a list of what is out.
+
+use licensing_core::id::{Handle, LogIndex, Seats};
+
+use super::case::{Bounds, Case, Grant, told};
+use super::claim;
+use crate::history::{Kind, Operation, Read, Told};
+
+/// What happens at a log index, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Event<'a> {
+    Answer(&'a Operation),
+    Shown(&'a Read),
+    /// From the next index on, a checkout of unknown outcome may have been granted.
+    MayBeGranted(&'a str, Seats),
+    /// From the next index on, a checkin of unknown outcome may have been done.
+    MayBeReturned(Handle),
+}
+
+impl<'a> Case<'a> {
+    /// Sorts by index and lets it happen again.
+    pub(super) fn replay(&mut self) {
+        let mut events: Vec<(LogIndex, u8, Event<'a>)> = Vec::new();
+        for operation in &self.history.operations {
+            match (&operation.told, &operation.kind) {
+                (Told::Unknown { .. }, kind) => {
+                    self.verdict.unknown += 1;
+                    let after = self.known_before(operation.invoked_us);
+                    match kind {
+                        Kind::Checkout { feature, seats } => {
+                            events.push((after, 2, Event::MayBeGranted(feature, *seats)));
+                        }
+                        Kind::Checkin { handle } | Kind::Remove { handle } => {
+                            // Not before it was granted, and handles are the indexes of their grants.
+                            let after = after.max(LogIndex(handle.0));
+                            events.push((after, 2, Event::MayBeReturned(*handle)));
+                        }
+                        Kind::Open | Kind::Install { .. } => {}
+                    }
+                }
+                (Told::SessionLost, _) => {
+                    let detail =
+                        format!("client {} was told so at {} us", operation.client, operation.invoked_us);
+                    self.report(claim::SESSIONS_LIVE, detail);
+                }
+                (told, _) => {
+                    events.extend(told.index().map(|index| (index, 0, Event::Answer(operation))));
+                }
+            }
+        }
+        events.extend(self.ends_of_the_vanished());
+        events.extend(self.history.reads.iter().map(|read| (read.applied, 1, Event::Shown(read))));
+        events.sort_by_key(|(index, rank, _)| (*index, *rank));
+        for (index, _, event) in events {
+            match event {
+                Event::Answer(operation) => self.answered(index, operation),
+                Event::Shown(read) => self.shown(read),
+                Event::MayBeGranted(feature, seats) => {
+                    self.bounds.entry(feature).or_default().high += u64::from(seats.0);
+                }
+                Event::MayBeReturned(handle) => {
+                    if let Some(grant) = self.held.get_mut(&handle)
+                        && !grant.may_be_gone
+                    {
+                        grant.may_be_gone = true;
+                        self.bounds.entry(grant.feature).or_default().low -= u64::from(grant.seats.0);
+                    }
+                }
+            }
+        }
+        self.verdict.held = self.held.len() as u64;
+    }
+
+    /// The seats of a client that fell silent may go back at any index that nobody had heard of while it was certain
+    /// to keep them.
+    fn ends_of_the_vanished(&self) -> Vec<(LogIndex, u8, Event<'a>)> {
+        let mut events = Vec::new();
+        for vanished in &self.history.vanished {
+            let after = self.known_before(vanished.kept_until_us);
+            let own = self.history.operations.iter().filter(|operation| operation.client == vanished.client);
+            events.extend(own.filter_map(|operation| match operation.told {
+                Told::Granted { handle, index } => Some((after.max(index), 2, Event::MayBeReturned(handle))),
+                _ => None,
+            }));
+        }
+        events
+    }
+
+    fn answered(&mut self, index: LogIndex, operation: &'a Operation) {
+        match (&operation.kind, &operation.told) {
+            (Kind::Open, Told::Opened { .. }) => {}
+            (Kind::Checkout { feature, seats }, Told::Granted { handle, .. }) => {
+                self.verdict.granted += 1;
+                self.was_licensed(index, feature, operation);
+                let client = operation.client;
+                let grant = Grant { client, index, feature, seats: *seats, may_be_gone: false };
+                self.grant(*handle, grant);
+            }
+            (Kind::Checkout { feature, seats }, Told::NoFreeSeats { in_use, .. }) => {
+                self.verdict.denied += 1;
+                self.was_licensed(index, feature, operation);
+                self.denied(operation, feature, *seats, *in_use);
+            }
+            (Kind::Checkout { feature, .. }, Told::NotLicensed { .. }) => {
+                self.not_licensed(index, feature, operation);
+            }
+            (Kind::Install { vendor }, _) => self.install_answered(index, vendor, operation),
+            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::Returned { .. }) => {
+                self.verdict.returned += 1;
+                self.give_back(index, *handle, operation);
+            }
+            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::UnknownHandle { .. }) => {
+                match self.held.get(handle) {
+                    // The checkin that nobody answered was done.
+                    Some(grant) if grant.may_be_gone => self.take_off(index, *handle),
+                    Some(_) => {
+                        let detail = format!("{}, though it is held", told(operation));
+                        self.report(claim::CHECKOUTS_STAY, detail);
+                    }
+                    None => {}
+                }
+            }
+            _ => self.report(claim::DENIALS_ARE_TRUE, told(operation)),
+        }
+    }
+
+    fn grant(&mut self, handle: Handle, grant: Grant<'a>) {
+        if let Some(first) = self.granted.insert(handle, grant.index) {
+            let detail = format!("handle {handle} was granted by entries {first} and {}", grant.index);
+            self.report(claim::HANDLES_ARE_UNIQUE, detail);
+            return;
+        }
+        let licensed = self.licensed(grant.feature);
+        let bounds = self.bounds.entry(grant.feature).or_default();
+        bounds.low += u64::from(grant.seats.0);
+        bounds.high += u64::from(grant.seats.0);
+        let low = bounds.low;
+        if low > licensed {
+            let detail = format!(
+                "entry {} gave client {} {} more of {}: {low} of {licensed} are out",
+                grant.index, grant.client, grant.seats, grant.feature
+            );
+            self.report(claim::NEVER_OVERSUBSCRIBED, detail);
+        }
+        self.held.insert(handle, grant);
+    }
+
+    fn denied(&mut self, operation: &Operation, feature: &str, seats: Seats, in_use: Seats) {
+        let Bounds { low, high } = self.bounds.get(feature).copied().unwrap_or_default();
+        let (in_use, licensed) = (u64::from(in_use.0), self.licensed(feature));
+        if in_use < low || in_use > high || in_use + u64::from(seats.0) <= licensed {
+            let detail =
+                format!("{}, and {low} to {high} of {licensed} are held by clients", told(operation));
+            self.report(claim::DENIALS_ARE_TRUE, detail);
+        }
+    }
+
+    fn give_back(&mut self, index: LogIndex, handle: Handle, operation: &Operation) {
+        if self.held.contains_key(&handle) {
+            self.take_off(index, handle);
+        } else if let Some(before) = self.returned.get(&handle) {
+            let detail = format!("{}, and entry {before} had returned it already", told(operation));
+            self.report(claim::COUNTED_ONCE, detail);
+        } else {
+            let detail = format!("{}, which nobody was granted before", told(operation));
+            self.report(claim::NO_GHOSTS, detail);
+        }
+    }
+
+    fn take_off(&mut self, index: LogIndex, handle: Handle) {
+        let Some(grant) = self.held.remove(&handle) else { return };
+        let seats = u64::from(grant.seats.0);
+        let bounds = self.bounds.entry(grant.feature).or_default();
+        bounds.high -= seats;
+        if !grant.may_be_gone {
+            bounds.low -= seats;
+        }
+        self.returned.insert(handle, index);
+    }
+}

@@ -1,0 +1,16 @@
+//! The reference server as a service under test, alone or three of them, in one version or two.
+
+mod dialing;
+mod duplicates;
+mod kind;
+mod licenses;
+pub mod names;
+mod operator;
+mod overheard;
+mod parts;
+mod served;
+mod watch;
+
+pub use kind::Kind;
+pub use parts::{Server, Triad};
+pub use served::TriadClient;

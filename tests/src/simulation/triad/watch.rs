@@ -1,0 +1,134 @@
+//! What the harness sees of the servers at every look, and the claims about it.
+
+use licensing_core::edition::Edition;
+use licensing_core::id::{LogIndex, Role};
+use licensing_core::invariants;
+use licensing_core::state::State;
+
+use super::names::{claim, seen};
+use super::parts::{Server, Triad, Watch};
+use crate::simulation::service::Site;
+
+/// A server that has been away for so long has been missed by all others.
+const NOTICED_US: u64 = 1_000_000;
+
+/// Digests kept: replicas are never further apart than a run is long, but old ones are of no use.
+const DIGESTS: usize = 4096;
+
+impl Watch {
+    pub(super) fn masters(&mut self, site: &Site<Triad>) {
+        // One that stands still answers nobody.
+        let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
+        let serving: Vec<Role> = Role::ALL.into_iter().filter(serves).collect();
+        if serving.len() > 1 {
+            site.fail(claim::ONE_MASTER, format!("{serving:?} at {} us", site.recorder.now_us()));
+        }
+        let Some(master) = serving.first().copied().filter(|master| Some(*master) != self.last_master) else {
+            return;
+        };
+        match (master, self.last_master) {
+            (Role::Primary, last) => {
+                site.count(seen::PRIMARY);
+                let running = site.servers()[Role::Secondary.place()].is_some();
+                if last == Some(Role::Secondary) && running {
+                    site.count(seen::HAND_BACK);
+                }
+            }
+            (Role::Secondary, _) => site.count(seen::SECONDARY),
+            (Role::Tertiary, _) => site.fail(claim::NO_TERTIARY, format!("{} us", site.recorder.now_us())),
+        }
+        self.last_master = Some(master);
+    }
+
+    pub(super) fn count(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
+        let counts = server.node().counts();
+        let (handovers, snapshots) = self.counted[role.place()];
+        self.counted[role.place()] = (counts.handovers, counts.snapshots_installed);
+        for _ in snapshots..counts.snapshots_installed {
+            site.count(seen::SNAPSHOT);
+        }
+        for _ in handovers..counts.handovers {
+            if role == Role::Tertiary {
+                site.count(seen::CARETAKER);
+            }
+            self.handover(site, role);
+        }
+    }
+
+    pub(super) fn who_is_away(&mut self, site: &Site<Triad>) {
+        for role in Role::ALL {
+            let away = site.awake(role).is_none();
+            let since = &mut self.down_since_us[role.place()];
+            *since = away.then(|| since.unwrap_or_else(|| site.recorder.now_us()));
+        }
+    }
+
+    /// A leader has begun to hand over.
+    fn handover(&self, site: &Site<Triad>, from: Role) {
+        let now_us = site.recorder.now_us();
+        let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
+        let gone =
+            |role: Role| self.down_since_us[role.place()].is_some_and(|since| now_us - since > NOTICED_US);
+        if targets().all(gone) {
+            site.fail(claim::HANDOVER_TO_SOMEBODY, format!("by the {from} at {now_us} us"));
+        }
+    }
+
+    pub(super) fn replica(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
+        let state = server.node().state();
+        let (index, clock) = (state.last_index(), state.clock());
+        let last = self.clocks.insert(role, (index, clock));
+        if last.is_some_and(|(last_index, _)| last_index == index) {
+            return;
+        }
+        if let Some((last_index, last_clock)) = last
+            && index >= last_index
+            && clock < last_clock
+        {
+            site.fail(claim::TIME, format!("the {role} at entry {index}"));
+        }
+        if let Err(violation) = invariants::check(&state) {
+            site.fail(claim::INVARIANTS, format!("the {role}: {violation}"));
+        }
+        let digest = state.digest().to_string();
+        let first = self.digests.entry(index).or_insert_with(|| digest.clone());
+        if *first != digest {
+            site.fail(claim::REPLICAS, format!("the {role} differs at entry {index}"));
+        }
+        while self.digests.len() > DIGESTS {
+            self.digests.pop_first();
+        }
+    }
+
+    /// The newest edition that anybody applies; nobody may apply one that it does not know.
+    pub(super) fn editions(&mut self, site: &Site<Triad>) {
+        for role in Role::ALL {
+            let Some(server) = &site.servers()[role.place()] else { continue };
+            let edition = server.node().look(State::edition);
+            if edition > Edition::FIRST && site.host(role).is_older() {
+                site.fail(claim::KNOWS_ITS_RULES, format!("the {role} at {} us", site.recorder.now_us()));
+            }
+            if edition > self.edition {
+                self.edition = edition;
+                // Servers that begin with nothing begin with the newest rules.
+                if site.recorder.last_index() > LogIndex(0) {
+                    site.count(seen::RAISED);
+                }
+                let missing = |role: &&Role| !self.has_known[role.place()];
+                for role in site.service.kind.roles().iter().filter(missing) {
+                    let detail = format!("edition {edition} applies, the {role} has never known it");
+                    site.fail(claim::RAISED_TOGETHER, detail);
+                }
+            }
+        }
+    }
+
+    /// What can be said only when all is over.
+    pub(super) fn end(&self, site: &Site<Triad>) {
+        if self.edition == Edition::FIRST {
+            for stopped in &self.stopped_early {
+                site.fail(claim::STOPS_FOR_A_REASON, stopped);
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-.PHONY: verify fix bench instructions flamegraph demo fuzz mutants nightly
+.PHONY: verify fix bench instructions flamegraph demo fuzz mutants mixed nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -51,10 +51,15 @@ mutants:
 	LICENSING_MUTANTS=all cargo test --release --workspace --test mutants -- --nocapture
 	LICENSING_PATCHES=all cargo test --workspace --test patches -- --nocapture
 
+# A triad of the version before and this one: `make mixed BEFORE=COMMIT` takes another commit, or a program.
+BEFORE ?=
+mixed:
+	tests/mixed_triad.sh $(BEFORE)
+
 # The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
-# planted bugs; and a look at what people build. And two that need a machine for themselves: a minute of overload, and an
-# hour of full load that must leave disk and memory as they were, without a line in the log for each checkout, which
-# would fill the disk meanwhile. HOURS is how long the simulation runs by the clock on the wall; four processors simulate
+# planted bugs; a triad of two versions; and a look at what people build. And two that need a machine for themselves: a
+# minute of overload, and an hour of full load that must leave disk and memory as they were, without a line in the log for
+# each checkout, which would fill the disk meanwhile. HOURS is how long the simulation runs by the clock on the wall; four processors simulate
 # some 370 hours in each of them.
 HOURS ?= 4
 nightly:
@@ -62,6 +67,7 @@ nightly:
 	cargo run --release -p licensing-tests --bin sim -- --single --minutes $$(( $(HOURS) * 6 )) --from 1000000
 	$(MAKE) mutants
 	LICENSING_PRODUCT=all cargo test --workspace --test product
+	$(MAKE) mixed
 	LICENSING_CUTS=20000 LICENSING_FAILURES=5000 LICENSING_DAMAGES=1000 cargo test --release -p licensing-tests \
 		--test store_power_cut --test store_disk_errors --test store_damage
 	LICENSING_ROUNDS=50 cargo test --release -p licensing-tests --test process_kill --test process_pause \

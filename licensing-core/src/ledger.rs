@@ -3,7 +3,7 @@
 //! The property kept: what a pool counts as in use is exactly the sum of its checkouts, and every index of checkouts
 //! names exactly those. `invariants` recounts both.
 
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::event::{EventKind, Holding, Return};
 use crate::holding::{Checkout, Keeper};
 use crate::id::Handle;

@@ -90,7 +90,6 @@ pub mod license;
 
 // The decision: the state, what each command does to it, the rules of seats, and the book they are written in.
 mod apply;
-mod applying;
 mod holding;
 pub mod installing;
 mod ledger;

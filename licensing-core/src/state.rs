@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::{Command, Proposal};
 use crate::edition::{Edition, UnknownEdition};
 use crate::event::Event;

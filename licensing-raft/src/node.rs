@@ -83,7 +83,12 @@ impl Node {
     ) -> Pin<Box<dyn Future<Output = Result<Arc<Shared>, StartError>> + Send>> {
         Box::pin(async move {
             let run = assemble(config, environment, store, failure, tasks.clone());
-            tasks.run(run).await.map_err(|ended| StartError::Engine(ended.to_string()))?
+            let started = tasks.run(run).await.map_err(|ended| StartError::Engine(ended.to_string()));
+            if !matches!(started, Ok(Ok(_))) {
+                // What had been started by then must not go on beside the next try.
+                tasks.end().await;
+            }
+            started?
         })
     }
 

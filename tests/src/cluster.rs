@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::compiled;
+use crate::written::compiled;
 use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::License;

@@ -26,6 +26,8 @@ pub mod check;
 pub mod cluster;
 pub mod history;
 pub mod hostile;
+#[cfg(licensing_mutants)]
+pub mod hunt;
 pub mod judge_file;
 pub mod mutants;
 pub mod oracle;
@@ -36,8 +38,10 @@ pub mod proxy;
 pub mod simulation;
 mod splitmix;
 pub mod workload;
+mod written;
 
 pub use judge_file::{Judgement, judge_file};
+pub use written::compiled;
 
 /// Version of this program, and the commit it was built from where a checkout can tell.
 pub fn version() -> String {
@@ -47,14 +51,4 @@ pub fn version() -> String {
     let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     let commit = commit.unwrap_or_else(|| "unknown".to_owned());
     format!("{} (commit {commit})", env!("CARGO_PKG_VERSION"))
-}
-
-/// A license that a test has written itself.
-///
-/// # Panics
-///
-/// The text has a mistake.
-pub fn compiled(text: &str) -> licensing_core::license::Compiled {
-    licensing_core::license::Compiled::from_text("test.lic", text)
-        .unwrap_or_else(|errors| panic!("{errors}\nin\n{text}"))
 }

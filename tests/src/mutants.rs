@@ -5,16 +5,13 @@
 //! suites that look there. A bug that nothing notices is a claim that the tests do not make.
 //!
 //! No program that anybody is told to build contains them. They exist in a build of their own, which [`cargo`] makes:
-//! there `hunt` is part of this crate, and everywhere else asking for a mutant is an error. New bugs are patches:
+//! there `hunt` is a module of this crate, and everywhere else asking for a mutant is an error. New bugs are patches:
 //! [`crate::patches`].
 
 use std::path::Path;
 use std::process::Command;
 
 use licensing_core::mutant::{Mutant, VARIABLE};
-
-#[cfg(licensing_mutants)]
-pub use hunt::{Catch, hunt};
 
 /// Who must notice a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,53 +154,6 @@ pub fn cargo(command: &str) -> Command {
         cargo.arg("--release");
     }
     cargo
-}
-
-#[cfg(licensing_mutants)]
-mod hunt {
-    use std::ops::Range;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use licensing_core::mutant::{Mutant, plant};
-
-    use crate::simulation::{Options, run_triad};
-
-    /// A mutant that was noticed.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Catch {
-        /// The seed that did it.
-        pub seed: u64,
-        /// How many it took.
-        pub seeds: u64,
-        /// The first claim that was found untrue, and what was found.
-        pub found: String,
-    }
-
-    /// Plants a mutant (or none), simulates one seed after the other until one of them notices, and takes it out again. It
-    /// is planted for the whole process: nothing else may be simulated meanwhile.
-    pub fn hunt(mutant: Option<Mutant>, seeds: Range<u64>) -> Option<Catch> {
-        plant(mutant);
-        let first = seeds.start;
-        let caught = seeds.into_iter().find_map(|seed| {
-            let found = first_violation(seed)?;
-            Some(Catch { seed, seeds: seed - first + 1, found })
-        });
-        plant(None);
-        caught
-    }
-
-    /// What is untrue in the run of a seed. A panic is a violation too: no disk and no network may make a server panic.
-    fn first_violation(seed: u64) -> Option<String> {
-        let judged = catch_unwind(AssertUnwindSafe(|| run_triad(&Options::of(seed)).violations));
-        match judged {
-            Ok(violations) => violations.first().map(ToString::to_string),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-                Some(format!("a panic: {text}"))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

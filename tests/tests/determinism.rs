@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::thread;
 
-use licensing_tests::simulation::{Options, run_triad};
+use licensing_tests::simulation::{Kind, Options, run_triad};
 
 /// Seeds compared; shorter runs than usual, because they are run three times.
 const SEEDS: std::ops::Range<u64> = 1000..1050;
@@ -11,7 +11,7 @@ const SECONDS: u64 = 4;
 
 fn trace(seed: u64) -> String {
     let options = Options { duration: std::time::Duration::from_secs(SECONDS), ..Options::of(seed) };
-    run_triad(&options).trace
+    run_triad(Kind::of(seed), &options).trace
 }
 
 #[test]

@@ -270,7 +270,8 @@ fn documents_name_files_that_are_there() {
     for document in documents {
         let text = fs::read_to_string(root().join(document)).expect("a document");
         for name in text.split(|letter: char| letter.is_whitespace() || "`()[],;:\"".contains(letter)) {
-            let is_source = name.ends_with(".rs") && name.contains('/') && !name.contains(['{', '*', '<']);
+            let is_source =
+                name.ends_with(".rs") && name.contains('/') && !name.contains(['{', '}', '*', '<']);
             let above = root().join(document);
             let above = above.parent().expect("a directory");
             let places = CRATES.iter().flat_map(|name| [root().join(name), root().join(name).join("src")]);

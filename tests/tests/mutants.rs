@@ -19,7 +19,8 @@ fn planted_bugs_are_noticed_in_the_build_that_has_them() {
 #[cfg(licensing_mutants)]
 mod with_mutants {
     use licensing_core::mutant::Mutant;
-    use licensing_tests::mutants::{CATALOGUE, NoticedBy, hunt};
+    use licensing_tests::hunt::hunt;
+    use licensing_tests::mutants::{CATALOGUE, NoticedBy};
 
     /// One of each kind: the disk, exactly once, snapshots, the rules, the order of decisions, who serves.
     const QUICK: [Mutant; 6] = [

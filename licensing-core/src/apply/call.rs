@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::check_out::Wanted;
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::{Action, Call};
 use crate::id::SessionId;
 use crate::outcome::{Answer, Denial, Outcome};

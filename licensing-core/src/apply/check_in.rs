@@ -1,6 +1,6 @@
 //! Giving seats back.
 
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::event::Return;
 use crate::id::{Handle, SessionId, Token};
 use crate::mutant::{Mutant, planted};

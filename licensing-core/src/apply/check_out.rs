@@ -1,7 +1,7 @@
 //! Taking seats.
 
 use super::check_text;
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::MAX_NAME_BYTES;
 use crate::event::EventKind;
 use crate::holding::{Checkout, Keeper};

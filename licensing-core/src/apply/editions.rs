@@ -1,6 +1,6 @@
 //! Waking up the rules of a newer edition.
 
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::edition::Edition;
 use crate::event::EventKind;
 use crate::outcome::{Denial, Outcome};

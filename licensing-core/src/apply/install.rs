@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::count;
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::Install;
 use crate::digest::Digest;
 use crate::edition::Edition;

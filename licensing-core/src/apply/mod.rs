@@ -1,6 +1,7 @@
 //! What each command does, one verb a file. Every verb takes the state as it is and the entry being applied, and answers
 //! with an outcome or a denial; a denial has changed nothing.
 
+pub(crate) mod applying;
 mod call;
 mod check_in;
 mod check_out;

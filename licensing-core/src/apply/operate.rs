@@ -1,6 +1,6 @@
 //! What operators decide about servers: maintenance, and which of them should be master.
 
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::event::EventKind;
 use crate::id::Role;
 use crate::outcome::{Denial, Outcome};

@@ -1,7 +1,7 @@
 //! Taking seats away from whoever holds them (`lmremove`).
 
 use super::check_text;
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::{Identity, Removal};
 use crate::event::Return;
 use crate::id::Handle;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{check_text, count};
-use crate::applying::Applying;
+use crate::apply::applying::Applying;
 use crate::command::{Holder, Identity};
 use crate::event::{EventKind, Return};
 use crate::id::{Handle, LogIndex, SessionId, Token};

@@ -42,7 +42,8 @@ const START_TRIES: usize = 5;
 pub struct LocalTriad {
     // Before the directory: processes go first.
     servers: [Option<Running>; 3],
-    program: PathBuf,
+    /// One for each role: servers of different versions form one triad.
+    programs: [PathBuf; 3],
     options: TriadOptions,
     ports: [u16; 3],
     directory: TempDir,
@@ -70,7 +71,8 @@ impl LocalTriad {
         let directory = directory.map_err(TriadError::io("make a temporary directory"))?;
         let held = free_ports::<3>().map_err(TriadError::io("find free ports"))?;
         let ports = held.each_ref().map(|(port, _)| *port);
-        let mut triad = LocalTriad { servers: [const { None }; 3], program, options, ports, directory };
+        let programs = std::array::from_fn(|_| program.clone());
+        let mut triad = LocalTriad { servers: [const { None }; 3], programs, options, ports, directory };
         triad.write_license(&triad.options.features)?;
         drop(held);
         for role in triad.roles() {
@@ -179,6 +181,11 @@ impl LocalTriad {
         }
     }
 
+    /// Gives a server another program, of another version perhaps: its next start is one of that.
+    pub fn set_program(&mut self, role: Role, program: impl Into<PathBuf>) {
+        self.programs[role.place()] = program.into();
+    }
+
     /// Starts a server again, on the same port with the same data, and waits until it is ready. One that still runs
     /// is killed first.
     pub async fn restart(&mut self, role: Role) -> Result<(), TriadError> {
@@ -282,12 +289,13 @@ impl LocalTriad {
     }
 
     fn spawn(&mut self, role: Role) -> Result<(), TriadError> {
-        let failed = || TriadError::io(format!("start {}", self.program.display()));
+        let program = &self.programs[role.place()];
+        let failed = || TriadError::io(format!("start {}", program.display()));
         let log = File::options().create(true).append(true).open(self.log_path(role)).map_err(failed())?;
         let own = &self.options.own[role.place()];
         let listen = format!("127.0.0.1:{}", self.ports[role.place()]);
         let forwarded = self.options.public_ports.is_some();
-        let mut child = Command::new(&self.program)
+        let mut child = Command::new(program)
             .args(["serve", "--exit-with-stdin", "--role", role.name(), "--license"])
             .arg(self.license_path())
             .arg("--data")

@@ -80,6 +80,10 @@ fn line(kind: &EventKind) -> String {
         EventKind::Preference(Some(role)) => format!("the operator prefers the {role} as master"),
         EventKind::Preference(None) => "the operator leaves the choice of a master to the rules".to_owned(),
         EventKind::EditionRaised { edition } => format!("the rules of edition {edition} apply from now on"),
+        EventKind::EditionHeld { on: true } => "the operator holds the edition of the rules".to_owned(),
+        EventKind::EditionHeld { on: false } => {
+            "the operator holds the edition of the rules no more".to_owned()
+        }
         other => format!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Runs the reference server in virtual time under faults: `cargo run --release -p licensing-tests --bin sim -- --seeds 100`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,14 +13,14 @@ use clap::Parser;
 use licensing_core::mutant::Mutant;
 use licensing_tests::judge_file::judge_file;
 use licensing_tests::oracle::Verdict;
-use licensing_tests::simulation::{Options, Report, run_triad, seen, triad};
+use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// Runs triads in virtual time under faults, and judges every step.
+/// Runs triads and single servers in virtual time under faults, and judges every step.
 #[derive(Parser)]
 struct Arguments {
     /// Runs this seed only, and prints all about it.
@@ -35,15 +35,16 @@ struct Arguments {
     /// Runs seeds for so many minutes, however many that are.
     #[arg(long)]
     minutes: Option<f64>,
+    /// Which service: `triad`, `upgrade` (a triad of servers of two versions), `single` (one server). Each seed has one of its
+    /// own unless set; mutants are hunted in triads.
+    #[arg(long)]
+    kind: Option<Kind>,
     /// Virtual seconds under faults of each run.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Clients that work all the time.
     #[arg(long, default_value_t = 6)]
     clients: u32,
-    /// One server instead of three.
-    #[arg(long)]
-    single: bool,
     /// Runs on so many threads; as many as there are processors unless set.
     #[arg(long)]
     threads: Option<usize>,
@@ -131,7 +132,8 @@ fn main() -> anyhow::Result<ExitCode> {
     for (what, count) in &sum.counts {
         eprintln!("  {count:>9} {what}");
     }
-    let missing = sum.missing(arguments.single);
+    let wanted = arguments.must_see().into_iter();
+    let missing: Vec<&str> = wanted.filter(|what| !sum.counts.contains_key(what)).collect();
     if arguments.mutant.is_none() && arguments.seed.is_none() && !missing.is_empty() {
         eprintln!("never seen, so nothing is proved about it: {}", missing.join(", "));
         return Ok(ExitCode::FAILURE);
@@ -157,14 +159,25 @@ fn with_mutants() -> anyhow::Result<ExitCode> {
     Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+impl Arguments {
+    fn kind_of(&self, seed: u64) -> Kind {
+        self.kind.unwrap_or(if self.mutant.is_some() { Kind::Triad } else { Kind::of(seed) })
+    }
+
+    /// What a run set like this must have seen.
+    fn must_see(&self) -> BTreeSet<&'static str> {
+        let kinds = Kind::ALL.into_iter().filter(|kind| self.kind.is_none_or(|wanted| wanted == *kind));
+        kinds.flat_map(Kind::must_see).collect()
+    }
+}
+
 fn run_one(arguments: &Arguments, seed: u64) -> (Options, Report) {
     let options = Options {
         duration: Duration::from_secs(arguments.seconds),
         clients: arguments.clients,
-        single: arguments.single,
         ..Options::of(seed)
     };
-    let report = run_triad(&options);
+    let report = run_triad(arguments.kind_of(seed), &options);
     (options, report)
 }
 
@@ -174,12 +187,12 @@ fn tell_bad(arguments: &Arguments, options: &Options, report: &Report) {
         eprintln!("seed {seed}: {violation}");
     }
     let mutant = arguments.mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant}"));
-    let single = if arguments.single { " --single" } else { "" };
     eprintln!(
         "seed {seed}: {options:?}, trace {}, version {}\nreplay: cargo run --release -p licensing-tests --bin sim -- \
-         --seed {seed} --seconds {} --clients {}{single}{mutant}",
+         --seed {seed} --kind {} --seconds {} --clients {}{mutant}",
         report.trace,
         licensing_tests::version(),
+        arguments.kind_of(seed),
         arguments.seconds,
         arguments.clients
     );
@@ -227,21 +240,15 @@ impl Sum {
     fn line(&self, begun: Instant) -> String {
         let Verdict { granted, denied, returned, unknown, reads, .. } = self.verdict;
         format!(
-            "{} seeds, {} bad: {:.2} simulated hours in {:.0} s, {} acknowledged operations ({granted} granted, {denied} \
+            "{} seeds, {} bad, {:.0} seeds a minute: {:.2} simulated hours in {:.0} s, {} acknowledged operations ({granted} granted, {denied} \
              denied, {returned} returned), {unknown} unknown, {reads} states compared",
             self.runs,
             self.bad,
+            self.runs as f64 * 60.0 / begun.elapsed().as_secs_f64(),
             self.simulated.as_secs_f64() / 3600.0,
             begun.elapsed().as_secs_f64(),
             granted + denied + returned,
         )
-    }
-
-    /// What no run has seen.
-    fn missing(&self, single: bool) -> Vec<&'static str> {
-        let of_triads = seen::ALL.iter().chain(triad::seen::ALL);
-        let wanted: Vec<_> = if single { triad::seen::SINGLE.to_vec() } else { of_triads.copied().collect() };
-        wanted.into_iter().filter(|what| !self.counts.contains_key(what)).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes a history while it happens.
+//! Writing a history while it happens.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use licensing_core::id::{LogIndex, Seats};
 use tokio::time::Instant;
 
-use super::{History, Kind, Look, Operation, Read, Told, Vanished};
+use super::about::About;
+use super::operation::{Kind, Operation, Told};
+use super::shown::{Look, Read, Vanished};
+use super::text::History;
 
 /// Writes a history while it happens. Clones write the same one.
 #[derive(Debug, Clone)]
@@ -23,14 +26,12 @@ pub struct UnderWay(usize);
 impl Recorder {
     /// Begins a history.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> Recorder {
-        let history = Arc::new(Mutex::new(History::new(test, seed, licensed)));
-        Recorder { begun: Instant::now(), history }
+        Recorder::of(About::new(test, seed, licensed))
     }
 
-    /// Of so many servers, instead of three.
-    pub fn of_servers(self, servers: usize) -> Recorder {
-        self.lock().about.servers = servers;
-        self
+    /// The same, with all there is to say of the run.
+    pub fn of(about: About) -> Recorder {
+        Recorder { begun: Instant::now(), history: Arc::new(Mutex::new(History::of(about))) }
     }
 
     /// Microseconds since the beginning.
@@ -99,5 +100,75 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::shown::{Count, Held};
+    use licensing_core::id::{Handle, Role, SessionId};
+
+    fn recorded() -> Recorder {
+        Recorder::new("a_test", 7, BTreeMap::from([("f1".to_owned(), Seats(10))]))
+    }
+
+    #[test]
+    fn a_history_is_read_as_it_was_written() {
+        let recorder = recorded();
+        let open = recorder.invoke(1, Kind::Open);
+        recorder.complete(open, Told::Opened { session: SessionId(3) });
+        for told in [
+            Told::Granted { index: LogIndex(4), handle: Handle(4) },
+            Told::NoFreeSeats { index: LogIndex(5), in_use: Seats(10) },
+            Told::NotLicensed { index: LogIndex(6) },
+            Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
+            Told::SessionLost,
+            Told::Unknown { why: "no answer".to_owned() },
+        ] {
+            let kind = Kind::Checkout { feature: "f1".to_owned(), seats: Seats(2) };
+            let checkout = recorder.invoke(1, kind);
+            recorder.complete(checkout, told);
+        }
+        let _lost = recorder.invoke(2, Kind::Checkin { handle: Handle(4) });
+        let held = vec![Held {
+            handle: Handle(4),
+            session: SessionId(3),
+            feature: "f1".to_owned(),
+            seats: Seats(2),
+        }];
+        let count = Count { issued: Seats(10), in_use: Seats(2) };
+        recorder.read(Read {
+            server: Role::Secondary,
+            asked_us: 10,
+            answered_us: 20,
+            master: true,
+            applied: LogIndex(9),
+            edition: Some(2),
+            features: BTreeMap::from([("f1".to_owned(), count)]),
+            held,
+        });
+        recorder.look(Look { server: Role::Primary, asked_us: 12, answered_us: 13, master: false });
+        let history = recorder.history();
+        assert_eq!(recorder.last_index(), LogIndex(6));
+        assert_eq!(history.operations.last().unwrap().completed_us, None);
+        assert_eq!(History::from_text(&history.to_text()).unwrap(), history);
+    }
+
+    #[test]
+    fn what_is_no_history_is_refused_with_its_line() {
+        let about = recorded().history().to_text();
+        for (text, problem) in [
+            (String::new(), "line 1 of the history: the text is empty"),
+            (
+                about.replace("\"version\":2", "\"version\":3"),
+                "the history has version 3, this program knows",
+            ),
+            (format!("{about}{about}"), "line 2 of the history: the first line, and no other"),
+            (format!("{about}{{\"rumour\":1}}\n"), "line 2 of the history: unknown variant `rumour`"),
+        ] {
+            let error = History::from_text(&text).unwrap_err().to_string();
+            assert!(error.starts_with(problem), "{error}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::compiled;
+use crate::written::compiled;
 use bytes::Bytes;
 use licensing_client::framing::encode_frame;
 use licensing_client::protocol::{

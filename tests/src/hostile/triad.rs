@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::compiled;
+use crate::written::compiled;
 use licensing_core::Digest;
 use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};

@@ -1,10 +1,11 @@
-//! What is known while a history is judged.
+//! One history under judgement: what is known of it so far, and what was found untrue.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
 
+use super::arrivals::Arrivals;
 use super::verdict::{Verdict, Violation};
 use crate::history::{History, Operation, Read, Told};
 
@@ -22,17 +23,6 @@ pub(super) struct Grant<'a> {
     pub(super) may_be_gone: bool,
 }
 
-/// What happens at a log index, in this order.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Event<'a> {
-    Answer(&'a Operation),
-    Shown(&'a Read),
-    /// From the next index on, a checkout of unknown outcome may have been granted.
-    MayBeGranted(&'a str, Seats),
-    /// From the next index on, a checkin of unknown outcome may have been done.
-    MayBeReturned(Handle),
-}
-
 /// Seats of a feature at an index: at least, at most.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
@@ -43,6 +33,7 @@ pub(super) struct Bounds {
 /// A checkout that a server showed and no client was told of.
 pub(super) type Stranger<'a> = (SessionId, &'a str, Seats);
 
+/// What is judged.
 pub(super) struct Case<'a> {
     pub(super) history: &'a History,
     /// When and with which index answers came, by time; the index is the largest so far.
@@ -53,6 +44,7 @@ pub(super) struct Case<'a> {
     pub(super) granted: BTreeMap<Handle, LogIndex>,
     pub(super) bounds: BTreeMap<&'a str, Bounds>,
     pub(super) strangers: BTreeMap<Stranger<'a>, BTreeMap<Handle, &'a Read>>,
+    pub(super) arrivals: Arrivals<'a>,
     pub(super) verdict: Verdict,
     pub(super) found: Vec<Violation>,
 }
@@ -83,6 +75,7 @@ impl<'a> Case<'a> {
             granted: BTreeMap::new(),
             bounds: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            arrivals: Arrivals::of(history),
             verdict: Verdict {
                 looks: history.looks.len() as u64,
                 vanished: history.vanished.len() as u64,

@@ -28,5 +28,11 @@ pub const COUNTS_ARE_RIGHT: &str = "every server counts the seats it shows";
 pub const SHOWN_WITHIN_LICENSE: &str = "no server ever shows more seats in use than licensed";
 /// As far as clients can see.
 pub const ONE_MASTER: &str = "at most one server is master at a time";
+/// An edition of the rules that was raised is not lowered, and is the same for everybody at the same index.
+pub const EDITIONS_STAY: &str = "the edition of the rules is one at each index, and never goes back";
+/// Neither for whoever asks nor for whoever looks.
+pub const RULES_SLEEP: &str = "no rule applies before its edition";
+/// Once a vendor is served, it is served.
+pub const LICENSES_STAY: &str = "a license that is served stays";
 /// Otherwise nothing is known about the end.
 pub const END_IS_SEEN: &str = "every server shows the state after the last answer";

@@ -8,17 +8,20 @@
 //! An answer that never came is *unknown*: the request may have been done at any index the client had not yet heard of
 //! when it asked, or never. The model then keeps bounds instead of numbers, and is wrong about nothing.
 
+mod arrivals;
 mod case;
 pub mod claim;
+mod editions;
+mod masters;
+mod order;
 mod replay;
-mod servers;
 mod shown;
 mod verdict;
 
-use case::Case;
 pub use verdict::{Verdict, Violation};
 
 use crate::history::History;
+use case::Case;
 
 /// Judges a history.
 ///
@@ -28,6 +31,7 @@ use crate::history::History;
 pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
     let mut case = Case::new(history);
     case.operations_are_in_order();
+    case.editions_and_licenses_stay();
     case.replay();
     case.strangers_are_explained();
     case.masters_do_not_overlap();
@@ -35,5 +39,7 @@ pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
     if case.found.is_empty() { Ok(case.verdict) } else { Err(case.found) }
 }
 
+#[cfg(test)]
+mod later_tests;
 #[cfg(test)]
 mod tests;

@@ -1,43 +1,23 @@
-//! What clients were told, sorted by the log and done again.
+//! Letting all answers happen again, by index, to a list of what is out.
 
 use licensing_core::id::{Handle, LogIndex, Seats};
 
-use super::case::{Bounds, Case, Event, Grant, told};
+use super::case::{Bounds, Case, Grant, told};
 use super::claim;
-use crate::history::{Kind, Operation, Told};
+use crate::history::{Kind, Operation, Read, Told};
+
+/// What happens at a log index, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Event<'a> {
+    Answer(&'a Operation),
+    Shown(&'a Read),
+    /// From the next index on, a checkout of unknown outcome may have been granted.
+    MayBeGranted(&'a str, Seats),
+    /// From the next index on, a checkin of unknown outcome may have been done.
+    MayBeReturned(Handle),
+}
 
 impl<'a> Case<'a> {
-    /// Everything that can be said without a model.
-    pub(super) fn operations_are_in_order(&mut self) {
-        let answered = self.history.operations.iter();
-        let mut answered: Vec<(LogIndex, &Operation)> =
-            answered.filter_map(|operation| Some((operation.told.index()?, operation))).collect();
-        answered.sort_by_key(|(index, _)| *index);
-        let mut last_invoked: Option<(LogIndex, &Operation)> = None;
-        for pair in answered.windows(2) {
-            let ((one, first), (other, second)) = (pair[0], pair[1]);
-            if one == other {
-                let detail = format!("entry {one} answers {} and {}", told(first), told(second));
-                self.report(claim::ONE_ENTRY_ONE_ANSWER, detail);
-            }
-        }
-        for (index, operation) in answered {
-            if let Some((before, later)) = last_invoked
-                && operation.completed_us.is_some_and(|completed| completed < later.invoked_us)
-            {
-                let detail = format!(
-                    "{} was over before {} began, and is decided by entry {index}, later than entry {before}",
-                    told(operation),
-                    told(later)
-                );
-                self.report(claim::REAL_TIME_ORDER, detail);
-            }
-            if last_invoked.is_none_or(|(_, later)| later.invoked_us < operation.invoked_us) {
-                last_invoked = Some((index, operation));
-            }
-        }
-    }
-
     /// Sorts by index and lets it happen again.
     pub(super) fn replay(&mut self) {
         let mut events: Vec<(LogIndex, u8, Event<'a>)> = Vec::new();
@@ -55,7 +35,7 @@ impl<'a> Case<'a> {
                             let after = after.max(LogIndex(handle.0));
                             events.push((after, 2, Event::MayBeReturned(*handle)));
                         }
-                        Kind::Open => {}
+                        Kind::Open | Kind::Install { .. } => {}
                     }
                 }
                 (Told::SessionLost, _) => {
@@ -111,14 +91,20 @@ impl<'a> Case<'a> {
             (Kind::Open, Told::Opened { .. }) => {}
             (Kind::Checkout { feature, seats }, Told::Granted { handle, .. }) => {
                 self.verdict.granted += 1;
+                self.was_licensed(index, feature, operation);
                 let client = operation.client;
                 let grant = Grant { client, index, feature, seats: *seats, may_be_gone: false };
                 self.grant(*handle, grant);
             }
             (Kind::Checkout { feature, seats }, Told::NoFreeSeats { in_use, .. }) => {
                 self.verdict.denied += 1;
+                self.was_licensed(index, feature, operation);
                 self.denied(operation, feature, *seats, *in_use);
             }
+            (Kind::Checkout { feature, .. }, Told::NotLicensed { .. }) => {
+                self.not_licensed(index, feature, operation);
+            }
+            (Kind::Install { vendor }, _) => self.install_answered(index, vendor, operation),
             (Kind::Checkin { handle } | Kind::Remove { handle }, Told::Returned { .. }) => {
                 self.verdict.returned += 1;
                 self.give_back(index, *handle, operation);

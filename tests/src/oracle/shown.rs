@@ -1,4 +1,4 @@
-//! What servers showed, compared with what was out.
+//! Comparing what servers showed with what was out at that index.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What came out of a judgement.
+//! What the judge says.
 
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,8 @@ pub struct Verdict {
     pub denied: u64,
     /// Checkins that were done.
     pub returned: u64,
+    /// Licenses that came later.
+    pub installed: u64,
     /// Requests without a definite answer.
     pub unknown: u64,
     /// Clients that fell silent for ever.
@@ -37,6 +39,7 @@ impl Verdict {
         self.granted += other.granted;
         self.denied += other.denied;
         self.returned += other.returned;
+        self.installed += other.installed;
         self.unknown += other.unknown;
         self.vanished += other.vanished;
         self.held += other.held;

@@ -62,6 +62,8 @@ struct Worker<S: Service> {
 impl<S: Service> Worker<S> {
     /// Works until told to stop, which gives `false`, or until it vanishes.
     async fn run(&mut self, stop: &mut Watcher<bool>) -> bool {
+        let features = self.site.service.licensed();
+        let features: Vec<&String> = features.keys().collect();
         loop {
             let pause = self.random.between_us(1_000, 120_000);
             tokio::select! {
@@ -77,7 +79,7 @@ impl<S: Service> Worker<S> {
             }
             // Mostly one thing at a time; some applications ask for many at once.
             let at_once = if self.random.chance(80) { 1 } else { 2 + self.random.below(3) };
-            let kinds: Vec<Kind> = (0..at_once).map(|_| self.choose()).collect();
+            let kinds: Vec<Kind> = (0..at_once).map(|_| self.choose(&features)).collect();
             for told in join_all(kinds.into_iter().map(|kind| self.ask(kind))).await {
                 if let Told::Granted { handle, .. } = told {
                     self.held.push(handle);
@@ -86,13 +88,12 @@ impl<S: Service> Worker<S> {
         }
     }
 
-    fn choose(&mut self) -> Kind {
+    fn choose(&mut self, features: &[&String]) -> Kind {
         let full = self.held.len() >= MOST_HELD;
         if !self.held.is_empty() && (full || self.random.chance(50)) {
             let place = self.random.below(self.held.len() as u64) as usize;
             return Kind::Checkin { handle: self.held.swap_remove(place) };
         }
-        let features = self.site.service.offered();
         let feature = features[self.random.below(features.len() as u64) as usize].clone();
         Kind::Checkout { feature, seats: Seats(1 + self.random.below(2) as u32) }
     }

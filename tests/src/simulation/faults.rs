@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::network::{End, Way};
 use super::random::Stream;
 use super::service::{Service, Site};
+use super::versions;
 
 /// Everything that can be counted, by name.
 pub mod seen {
@@ -64,9 +65,6 @@ pub mod seen {
     /// … of saving a snapshot.
     pub const AT_SNAPSHOT: &str = "crashes at a snapshot";
 
-    /// A host got another version of the program, where the service has several.
-    pub const REPLACED: &str = "programs replaced";
-
     /// What every run set must have seen.
     pub const ALL: &[&str] = &[
         CRASH,
@@ -93,6 +91,9 @@ pub mod seen {
         AT_PURGE,
         AT_SNAPSHOT,
     ];
+
+    /// What does not happen to a single server.
+    pub const NOT_ALONE: &[&str] = &[WIPE, TRAP, ISOLATION, ONE_WAY, CUT, ONE_WAY_CUT, AT_TRUNCATE];
 }
 
 /// Clients that are cut off at times: those of the first generation.
@@ -119,8 +120,8 @@ pub(crate) async fn trouble<S: Service>(
         troubles.machines(),
         troubles.wires(),
         troubles.clocks(),
-        troubles.versions(),
-        troubles.ambushes(moments)
+        troubles.ambushes(moments),
+        versions::change(site, until)
     );
 }
 
@@ -150,7 +151,7 @@ impl<S: Service> Troubles<S> {
                 44..62 => self.pause(role, random.between_us(20_000, 4_000_000)).await,
                 62..68 => self.fall(role, Fall::Stop, short, seen::STOP).await,
                 68..74 => self.fall(role, Fall::DiskError, short, seen::DISK_ERROR).await,
-                74..84 if self.site.is_triad() => self.trap(&random, short).await,
+                74..84 if !self.is_alone() => self.trap(&random, short).await,
                 // One at a time: two lost disks at once are two lost copies of three, which nothing survives.
                 _ if self.site.service.can_spare_one(&self.site.servers()) => {
                     self.fall(role, Fall::Wipe, short, seen::WIPE).await;
@@ -160,10 +161,14 @@ impl<S: Service> Troubles<S> {
         }
     }
 
+    fn is_alone(&self) -> bool {
+        self.site.service.roles().len() == 1
+    }
+
     /// Any server, the master more often than the others.
     fn role(&self, random: &Stream) -> Role {
-        let roles = self.site.roles();
-        let any = roles[random.below(3) as usize % roles.len()];
+        let roles = self.site.service.roles();
+        let any = roles[random.below(roles.len() as u64) as usize];
         let master = self.site.service.master(&self.site.servers());
         if random.chance(40) { master.unwrap_or(any) } else { any }
     }
@@ -234,12 +239,12 @@ impl<S: Service> Troubles<S> {
         let [primary, secondary, tertiary] = Role::ALL.map(|role| self.site.host(role).trouble().try_lock());
         let (Ok(_primary), Ok(_secondary), Ok(_tertiary)) = (primary, secondary, tertiary) else { return };
         self.site.count(what);
-        for role in Role::ALL {
-            self.site.crash(role).await;
+        for role in self.site.service.roles() {
+            self.site.crash(*role).await;
         }
         sleep(duration).await;
-        for role in self.site.roles().iter().copied() {
-            self.site.start(role).await;
+        for role in self.site.service.roles() {
+            self.site.start(*role).await;
         }
     }
 
@@ -266,9 +271,9 @@ impl<S: Service> Troubles<S> {
             let other = role.others()[random.below(2) as usize];
             let duration = random.between_us(20_000, 2_500_000);
             let [out, back] = between(End::Server(role), End::Server(other));
-            // Between one server and nobody there are no wires.
-            let least = if self.site.is_triad() { 0 } else { 60 };
-            match random.below(100).max(least) {
+            // A single server has no wires but those of its clients.
+            let least = if self.is_alone() { 60 } else { 0 };
+            match least + random.below(100 - least) {
                 0..25 => self.cut(&ways_of(role), duration, seen::ISOLATION).await,
                 25..40 => {
                     let ways = ways_of(role);
@@ -304,33 +309,12 @@ impl<S: Service> Troubles<S> {
         self.site.network.mend(ways.iter().copied());
     }
 
-    /// Upgrades hosts and sets them back, in order or by force.
-    async fn versions(&self) {
-        let random = self.site.random("troubles of the versions");
-        if !self.site.service.has_versions() {
-            return;
-        }
-        while self.next(&random, 1_000_000, 5_000_000).await {
-            let roles = self.site.roles();
-            let role = roles[random.below(3) as usize % roles.len()];
-            let duration = random.between_us(20_000, 1_000_000);
-            let Ok(_alone) = self.site.host(role).trouble().try_lock() else { continue };
-            self.site.count(seen::REPLACED);
-            if let Some(server) = self.site.awake(role).filter(|_| random.chance(70)) {
-                self.site.service.stop(&server).await;
-            }
-            self.site.crash(role).await;
-            self.site.service.replace(role, &random);
-            sleep(duration).await;
-            self.site.start(role).await;
-        }
-    }
-
     async fn clocks(&self) {
         const HOUR_MS: i64 = 3_600_000;
         let random = self.site.random("troubles of the clocks");
         while self.next(&random, 1_000_000, 8_000_000).await {
-            let clock = self.site.host(Role::ALL[random.below(3) as usize]).clock();
+            let roles = self.site.service.roles();
+            let clock = self.site.host(roles[random.below(roles.len() as u64) as usize]).clock();
             match random.below(4) {
                 0 => {
                     self.site.count(seen::CLOCK_JUMP);

@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub struct Host {
     tasks: TaskList,
     kept: Arc<Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
     lives: Arc<AtomicU64>,
+    older: Arc<AtomicBool>,
     trouble: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -60,6 +61,7 @@ impl Host {
             tasks: TaskList::default(),
             kept: Arc::default(),
             lives: Arc::default(),
+            older: Arc::default(),
             trouble: Arc::default(),
         }
     }
@@ -106,6 +108,16 @@ impl Host {
             randomness: Arc::new(Seeded(random)),
             dialer: Arc::new(PeerDialer { from: self.role, network: self.network.clone() }),
         }
+    }
+
+    /// Whether the servers of this host are of the version before the present one.
+    pub fn is_older(&self) -> bool {
+        self.older.load(Ordering::SeqCst)
+    }
+
+    /// From its next start on.
+    pub(crate) fn set_older(&self, older: bool) {
+        self.older.store(older, Ordering::SeqCst);
     }
 
     /// Locked by whoever takes the server down, so that troubles come one at a time.

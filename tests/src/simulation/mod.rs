@@ -20,6 +20,7 @@ pub mod random;
 pub mod run;
 pub mod service;
 pub mod triad;
+pub mod versions;
 
 pub use faults::seen;
 pub use host::Host;
@@ -27,4 +28,10 @@ pub use network::{End, Network};
 pub use random::Stream;
 pub use run::{Options, Report, play, run};
 pub use service::{Client, Servers, Service, Shown, Site};
-pub use triad::{Triad, run_triad};
+pub use triad::{Kind, Triad};
+
+/// Runs the reference server under the faults of one seed and judges it. The same as [`run`](run()), compiled once for all
+/// who call it.
+pub fn run_triad(kind: Kind, options: &Options) -> Report {
+    run(Triad::of(kind), options)
+}

@@ -16,8 +16,9 @@ use super::host::Host;
 use super::network::Network;
 use super::random::Stream;
 use super::service::{Service, Shown, Site};
+use super::versions;
 use crate::check::{judge_blind, semaphore};
-use crate::history::{History, Read, Recorder};
+use crate::history::{About, History, Read, Recorder};
 use crate::mutants;
 use crate::oracle::{self, Verdict, Violation};
 
@@ -58,14 +59,12 @@ pub struct Options {
     pub duration: Duration,
     /// Clients that work all the time.
     pub clients: u32,
-    /// One server instead of three, where the service knows how.
-    pub single: bool,
 }
 
 impl Options {
     /// The usual run of a seed: thirty seconds, six clients.
     pub fn of(seed: u64) -> Options {
-        Options { seed, duration: Duration::from_secs(30), clients: 6, single: false }
+        Options { seed, duration: Duration::from_secs(30), clients: 6 }
     }
 }
 
@@ -117,15 +116,21 @@ pub fn play<S: Service, F: Future<Output = ()>>(
 
 type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;
 
-/// A site where all three servers have just been started.
+/// A site where all servers have just been started.
 async fn open<S: Service>(service: S, seed: u64) -> (Arc<Site<S>>, Moments) {
     let network = Network::new(Stream::new(seed, "network"));
     let (noticing, moments) = mpsc::unbounded_channel();
     let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), noticing.clone()));
-    let recorder = Recorder::new("simulation", seed, service.licensed()).of_servers(service.roles().len());
+    let about = About {
+        servers: service.roles().len() as u32,
+        later: service.later(),
+        ..About::new("simulation", seed, service.licensed())
+    };
+    let recorder = Recorder::of(about);
     let site = Arc::new(Site::new(Arc::new(service), seed, network, recorder, hosts));
-    for role in site.roles().iter().copied() {
-        site.start(role).await;
+    versions::begin(&site);
+    for role in site.service.roles() {
+        site.start(*role).await;
     }
     (site, moments)
 }
@@ -135,7 +140,11 @@ async fn simulate<S: Service>(service: S, options: Options) -> Report {
     let (site, mut moments) = open(service, options.seed).await;
     let working: Vec<_> =
         (1..=options.clients).map(|place| tokio::spawn(clients::work(site.clone(), place))).collect();
-    let watching = [tokio::spawn(show_all(site.clone())), tokio::spawn(look(site.clone()))];
+    let watching = [
+        tokio::spawn(show_all(site.clone())),
+        tokio::spawn(look(site.clone())),
+        tokio::spawn(versions::tend(site.clone())),
+    ];
     let attending = {
         let site = site.clone();
         tokio::spawn(async move { site.service.attend(site.clone()).await })
@@ -168,6 +177,7 @@ async fn simulate<S: Service>(service: S, options: Options) -> Report {
     for role in Role::ALL {
         site.crash(role).await;
     }
+    site.service.end(&site);
     report(&site, begun.elapsed())
 }
 
@@ -227,8 +237,8 @@ async fn show_all<S: Service>(site: Arc<Site<S>>) {
             // In trouble it may.
             let alone = site.host(role).trouble().try_lock();
             let failure = site.awake(role).and_then(|server| site.service.failure(&server));
-            if let (Ok(_alone), Some(why)) = (alone, failure)
-                && !site.was_too_old(role, &why).await
+            if let (Ok(_), Some(why)) = (alone, failure)
+                && !site.service.may_stop(&site, role, &why)
             {
                 site.fail(claim::NO_SERVER_STOPS, format!("the {role}: {why}"));
             }
@@ -240,7 +250,7 @@ fn record<S: Service>(site: &Site<S>) {
     let now_us = site.recorder.now_us();
     for (role, server) in Role::ALL.into_iter().zip(site.servers()) {
         let shown = server.and_then(|server| site.service.show(&server));
-        if let Some(Shown { applied, features, held }) = shown {
+        if let Some(Shown { applied, edition, features, held }) = shown {
             let (asked_us, answered_us) = (now_us, now_us);
             // Who serves is judged by the service's own look, at every instant.
             site.recorder.read(Read {
@@ -249,6 +259,7 @@ fn record<S: Service>(site: &Site<S>) {
                 answered_us,
                 master: false,
                 applied,
+                edition,
                 features,
                 held,
             });

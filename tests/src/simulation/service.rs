@@ -10,8 +10,11 @@ use licensing_raft::watch::Watched;
 use super::host::Host;
 use super::network::Network;
 use super::random::Stream;
-use crate::history::{Count, Held, Kind, Recorder, Told};
+use crate::history::{Count, Held, Kind, Later, Recorder, Told};
 use crate::oracle::Violation;
+
+/// A server of an older version did not start, because the others had agreed on what it does not know.
+pub(crate) const REFUSED: &str = "starts refused because the server was too old";
 
 /// A service of three servers, as the harness runs it. Implement it for your daemon and hand it to
 /// [`run`](super::run()).
@@ -21,17 +24,22 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// A client of it.
     type Client: Client;
 
-    /// Seats of each feature it lends.
-    fn licensed(&self) -> BTreeMap<String, Seats>;
-
-    /// The features that clients may ask for now; all of them, unless it says otherwise.
-    fn offered(&self) -> Vec<String> {
-        self.licensed().into_keys().collect()
-    }
-
     /// Its servers: three, or the primary alone.
     fn roles(&self) -> &'static [Role] {
         &Role::ALL
+    }
+
+    /// Seats of each feature it lends, now or later.
+    fn licensed(&self) -> BTreeMap<String, Seats>;
+
+    /// Vendors that it serves only later, by name.
+    fn later(&self) -> BTreeMap<String, Later> {
+        BTreeMap::new()
+    }
+
+    /// Whether there is an older version of its servers, which [`Host::is_older`] asks [`Service::start`] for.
+    fn has_versions(&self) -> bool {
+        false
     }
 
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
@@ -93,26 +101,16 @@ pub trait Service: Send + Sync + Sized + 'static {
         None
     }
 
-    /// Whether a host may get another version of the program in the middle of a run.
-    fn has_versions(&self) -> bool {
+    /// Has the servers agree, if they will, on what only the present version knows.
+    fn agree(&self, site: &Site<Self>) -> impl Future<Output = ()> + Send {
+        let _ = site;
+        std::future::ready(())
+    }
+
+    /// Whether a server was right to stop by itself, or not to start: an older one that has met what it does not know.
+    fn may_stop(&self, site: &Site<Self>, role: Role, why: &str) -> bool {
+        let _ = (site, role, why);
         false
-    }
-
-    /// A host gets another version, older or newer; it runs from the next start on.
-    fn replace(&self, role: Role, random: &Stream) {
-        let _ = (role, random);
-    }
-
-    /// Whether a server that stopped with these words had to, because its version is too old for what the others do. It
-    /// then gets the newest one ([`Service::upgrade`]).
-    fn is_too_old(&self, role: Role, why: &str) -> bool {
-        let _ = (role, why);
-        false
-    }
-
-    /// A host gets the newest version; it runs from the next start on.
-    fn upgrade(&self, role: Role) {
-        let _ = role;
     }
 
     /// Whether a healed service is what it should be: the right master serves, all servers are level. Otherwise what is
@@ -138,6 +136,11 @@ pub trait Service: Send + Sync + Sized + 'static {
         let _ = site;
         std::future::ready(())
     }
+
+    /// Claims that can be looked at only when all is over.
+    fn end(&self, site: &Site<Self>) {
+        let _ = site;
+    }
 }
 
 /// One client of a service. Clones are the same client: it may ask several things at the same time.
@@ -151,9 +154,6 @@ pub trait Client: Clone + Send + Sync + 'static {
     fn ask(&mut self, kind: &Kind) -> impl Future<Output = Told> + Send;
 }
 
-/// A server found that its program is too old for the rules of the others.
-pub(crate) const TOO_OLD: &str = "programs too old";
-
 /// The three servers, where they run.
 pub type Servers<S> = [Option<<S as Service>::Server>; 3];
 
@@ -162,6 +162,8 @@ pub type Servers<S> = [Option<<S as Service>::Server>; 3];
 pub struct Shown {
     /// What it had applied.
     pub applied: LogIndex,
+    /// The edition of the rules it applies, where there are editions.
+    pub edition: Option<u32>,
     /// Seats of each feature.
     pub features: BTreeMap<String, Count>,
     /// The checkouts.
@@ -232,46 +234,13 @@ impl<S: Service> Site<S> {
         lock(&self.servers)[role.place()] = server;
     }
 
-    /// Starts a server on what its host keeps.
+    /// Starts a server on what its host keeps. One that is right to refuse stays down.
     pub async fn start(&self, role: Role) {
-        let mut started = self.service.start(self.host(role)).await;
-        if let Err(why) = &started
-            && self.service.is_too_old(role, why)
-        {
-            self.give_newest(role);
-            started = self.service.start(self.host(role)).await;
-        }
-        match started {
+        match self.service.start(self.host(role)).await {
             Ok(server) => self.set_server(role, Some(server)),
+            Err(why) if self.service.may_stop(self, role, &why) => self.count(REFUSED),
             Err(why) => self.fail("every server starts on what its disk holds", format!("the {role}: {why}")),
         }
-    }
-
-    /// A server has stopped by itself. One that is too old for the others gets the newest version; whoever else stops is
-    /// at fault, and that it is `false`. The caller sees to it that nobody else is at this host.
-    pub(crate) async fn was_too_old(&self, role: Role, why: &str) -> bool {
-        let too_old = self.service.is_too_old(role, why);
-        if too_old {
-            self.crash(role).await;
-            self.give_newest(role);
-            self.start(role).await;
-        }
-        too_old
-    }
-
-    fn give_newest(&self, role: Role) {
-        self.count(TOO_OLD);
-        self.service.upgrade(role);
-    }
-
-    /// The roles of its servers.
-    pub fn roles(&self) -> &'static [Role] {
-        self.service.roles()
-    }
-
-    /// Whether there are three.
-    pub fn is_triad(&self) -> bool {
-        self.roles().len() > 1
     }
 
     /// The server dies; what it had not synced is gone.

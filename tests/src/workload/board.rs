@@ -1,4 +1,4 @@
-//! What everybody at work can see.
+//! What all who take part in a run can see.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 

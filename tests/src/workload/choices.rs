@@ -1,4 +1,4 @@
-//! Choices that can be made again.
+//! Choices that a seed makes again.
 
 /// Choices that can be made again: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift
 /// generators, scrambled").
@@ -26,5 +26,22 @@ impl Choices {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_choices_again() {
+        let some = |seed, stream| {
+            let mut choices = Choices::new(seed, stream);
+            (0..20).map(|_| choices.below(1000)).collect::<Vec<_>>()
+        };
+        assert_eq!(some(7, 1), some(7, 1));
+        assert_ne!(some(7, 1), some(7, 2));
+        assert_ne!(some(7, 1), some(8, 1));
+        assert!(some(0, 0).iter().any(|choice| *choice != 0));
     }
 }

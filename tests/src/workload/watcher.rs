@@ -1,4 +1,4 @@
-//! Looks at the servers while others work.
+//! Somebody who keeps looking at a server.
 
 use std::io;
 use std::sync::Arc;
@@ -104,6 +104,7 @@ pub fn read(server: Role, page: &StatusPage, asked_us: u64, answered_us: u64) ->
         answered_us,
         master: page.master == Some(server),
         applied: page.applied_index,
+        edition: Some(page.edition.0),
         features: features.collect(),
         held: held.collect(),
     }

@@ -14,6 +14,9 @@ use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::{End, Network};
 use crate::simulation::random::Stream;
 
+/// The operator's number among the clients.
+pub(super) const OPERATOR: u32 = 999_999;
+
 /// Connections of one client.
 #[derive(Clone)]
 pub(super) struct Dialing {

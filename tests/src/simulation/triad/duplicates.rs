@@ -2,14 +2,17 @@
 //! between real clients and servers does this when connections break and clients resend; here it is done on purpose,
 //! after failovers and snapshots too.
 
+use std::sync::Arc;
+
 use licensing_client::protocol::{Recollection, Reply, Request};
 use licensing_client::{Direct, ServerAddress};
 use licensing_core::outcome::{Denial, Outcome};
 use tokio::time::sleep;
 
-use super::claims::seen;
 use super::dialing::Dialing;
+use super::names::seen;
 use super::overheard::Sniffed;
+use super::parts::Triad;
 use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::random::Stream;
@@ -19,19 +22,22 @@ use crate::simulation::service::{Service, Site};
 const NUMBER: u32 = 999_998;
 
 /// Sends duplicates for as long as there is trouble.
-pub(super) async fn send<S: Service>(site: &Site<S>, overheard: &Sniffed) {
+pub(super) async fn send(site: &Arc<Site<Triad>>) {
     let random = site.random("duplicates");
     let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
     loop {
         sleep(random.between_us(50_000, 1_000_000)).await;
         // Mostly the master; sometimes whoever was it, and may not know better.
         let master = site.service.master(&site.servers()).filter(|_| random.chance(70));
-        let master = master.unwrap_or(site.roles()[random.below(2) as usize % site.roles().len()]);
-        let Some((request, first)) = overheard.any(&random) else { continue };
+        let master = master.unwrap_or_else(|| {
+            let roles = site.service.roles();
+            roles[random.below(roles.len().min(2) as u64) as usize]
+        });
+        let Some((request, first)) = site.service.duplicates.any(&random) else { continue };
         let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
         let Ok(mut direct) = Direct::connect(&address, &dial).await else { continue };
         if random.chance(40) {
-            recall(site, overheard, &random, &mut direct).await;
+            recall(site, &random, &mut direct).await;
             continue;
         }
         let Ok(Reply::Answer(again)) = direct.request(request.clone()).await else { continue };
@@ -49,10 +55,9 @@ pub(super) async fn send<S: Service>(site: &Site<S>, overheard: &Sniffed) {
 }
 
 /// Asks what became of a request that was answered before the question was put: whoever answers knows.
-async fn recall<S: Service>(site: &Site<S>, overheard: &Sniffed, random: &Stream, direct: &mut Direct) {
-    // The newest, which a server that was left behind cannot know, or any.
-    let newest = overheard.newest();
-    let exchange = if random.chance(70) { newest } else { overheard.any(random) };
+async fn recall(site: &Site<Triad>, random: &Stream, direct: &mut Direct) {
+    let newest = site.service.duplicates.newest();
+    let exchange = if random.chance(70) { newest } else { site.service.duplicates.any(random) };
     let Some((Request::Call { session, token, request, .. }, first)) = exchange else { return };
     let Ok(Reply::Recalled(recalled)) = direct.request(Request::Recall { session, token, request }).await
     else {

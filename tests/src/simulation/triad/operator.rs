@@ -2,97 +2,157 @@
 //! installs license files; over the same port as everybody, with the rights of somebody at the machine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::compiled;
 use futures_util::future::join_all;
-use licensing_client::{Client, ClientConfig};
+use licensing_client::protocol::{Reply, Request, Upgrade};
+use licensing_client::{Client, ClientConfig, Direct, ServerAddress};
 use licensing_core::command::{Action, Command, Removal};
+use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, Role};
 use licensing_core::outcome::{Answer, Denial, Outcome};
-use licensing_raft::ProposeError;
+use licensing_raft::{Node, ProposeError};
 use tokio::time::sleep;
 
-use super::claims::seen;
-use super::dialing::{Dialing, Tokens};
+use super::dialing::{Dialing, OPERATOR as NUMBER, Tokens};
+use super::licenses;
+use super::names::seen;
 use super::overheard::Sniffed;
-use super::place::{OPERATOR, license, other_license, search_path};
-use super::server::Server;
+use super::parts::Triad;
 use crate::history::{Kind, Told};
+use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::random::Stream;
-use crate::simulation::service::{Service, Site};
+use crate::simulation::service::Site;
 use crate::workload::told;
-
-/// Whether the license of the second vendor is served for certain.
-#[derive(Debug, Default)]
-pub(super) struct Served(AtomicBool);
-
-impl Served {
-    pub(super) fn is_both(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn both(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
+use crate::written::compiled;
 
 /// Works for as long as there is trouble.
-pub(super) async fn work<S: Service<Server = Server>>(site: &Site<S>, served: &Served) {
+pub(super) async fn work(site: &Arc<Site<Triad>>) {
     let random = site.random("operator");
     let client = connect(site, "first secrets of the operator").await;
-    // A single server has nobody to hand over to.
-    let is_triad = site.roles().len() > 1;
     loop {
         sleep(random.between_us(500_000, 5_000_000)).await;
-        match random.below(100) {
-            0..25 if is_triad => {
+        // A single server has nobody to hand over to.
+        let least = if site.service.kind.roles().len() == 1 { 45 } else { 0 };
+        match least + random.below(125 - least) {
+            0..25 => {
                 site.count(seen::PREFERENCE);
                 let role = [None, Some(Role::Primary), Some(Role::Secondary)][random.below(3) as usize];
                 ask(site, &client, Action::PreferMaster { role }).await;
             }
-            25..45 if is_triad => {
+            25..45 => {
                 site.count(seen::MAINTENANCE);
-                let role = site.roles()[random.below(3) as usize % site.roles().len()];
+                let role = Role::ALL[random.below(3) as usize];
                 ask(site, &client, Action::Maintain { role, on: true }).await;
                 sleep(random.between_us(200_000, 3_000_000)).await;
                 ask(site, &client, Action::Maintain { role, on: false }).await;
             }
             45..72 => remove(site, &random, &client).await,
             72..76 => flood(site).await,
-            76..86 => edition(site, &random).await,
-            86..92 => install_other(site, served).await,
-            _ => {
+            76..90 => {
                 site.count(seen::REREAD);
-                let text = license(site.roles(), 1 + random.below(5) as u32);
-                if let Some(master) = master(site) {
+                let text = licenses::first(site.service.kind, 1 + random.below(5) as u32);
+                if let Some(node) = serving(site) {
                     // Without a definite answer the operator looks again later.
-                    let _ = master.node().install(compiled(&text)).await;
+                    let _ = node.install(compiled(&text)).await;
                 }
             }
+            90..105 => drop(install_second(site).await),
+            105..115 => drop(decide(site, Upgrade::Finish).await),
+            115..120 => drop(decide(site, Upgrade::Hold).await),
+            _ => drop(decide(site, Upgrade::Release).await),
         }
     }
 }
 
-/// Leaves the choice of a master to the rules, no server in maintenance, and no edition held.
-pub(super) async fn undo<S: Service<Server = Server>>(site: &Site<S>) {
-    release(site).await;
-    if site.roles().len() == 1 {
+/// The node that serves, if one does.
+fn serving(site: &Site<Triad>) -> Option<Node> {
+    let mut servers = Role::ALL.into_iter().filter_map(|role| site.awake(role));
+    Some(servers.find(|server| server.node().serves())?.node().clone())
+}
+
+/// Asks for the license of the second vendor. Whether that was granted; [`None`] when nobody knows.
+async fn install_second(site: &Site<Triad>) -> Option<bool> {
+    // The first of all licenses is never denied, whosever it is: that is not what is asked here.
+    let node = serving(site).filter(|node| node.look(licensing_core::state::State::is_licensed))?;
+    let asked = site.recorder.invoke(NUMBER, Kind::Install { vendor: licenses::SECOND.to_owned() });
+    let answer = node.install(compiled(&licenses::second(site.service.kind))).await;
+    let (told, done) = match answer {
+        Ok(Answer { index, outcome: Outcome::Installed { .. }, .. }) => {
+            (Told::Installed { index }, Some(true))
+        }
+        Ok(Answer { index, outcome, .. }) => {
+            (Told::Denied { index, why: format!("{outcome:?}") }, Some(false))
+        }
+        Err(error @ ProposeError::Unknown(_)) => (Told::Unknown { why: error.to_string() }, None),
+        Err(error) => (Told::NotDone { why: error.to_string() }, None),
+    };
+    site.recorder.complete(asked, told);
+    if let Some(done) = done {
+        site.count(if done { seen::SECOND } else { seen::SECOND_DENIED });
+    }
+    done
+}
+
+/// Decides about a newer edition of the rules, as `licensectl upgrade` does. Whether it was done.
+pub(super) async fn decide(site: &Site<Triad>, act: Upgrade) -> bool {
+    let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
+    let Some(master) = Role::ALL.into_iter().find(serves) else { return false };
+    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
+    let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
+    let Ok(mut direct) = Direct::connect(&address, &dial).await else { return false };
+    match (direct.request(Request::Upgrade(act)).await, act) {
+        (Ok(Reply::Done(_)), Upgrade::Finish) => site.count(seen::FINISHED),
+        (Ok(Reply::Done(_)), Upgrade::Hold) => site.count(seen::HELD),
+        (Ok(Reply::Done(_)), Upgrade::Release) => {}
+        (Ok(Reply::Error(why)), Upgrade::Finish) if why.contains("is not there to say") => {
+            site.count(seen::UNFINISHED);
+            return false;
+        }
+        (Ok(Reply::NotMaster(_) | Reply::Unknown(_) | Reply::Busy { .. }) | Err(_), _) => return false,
+        (other, _) => {
+            site.fail("an operator's request is done", format!("{act:?}: {other:?}"));
+            return false;
+        }
+    }
+    true
+}
+
+/// When all servers know all rules nothing keeps the rules from being applied, and the second vendor from being served.
+pub(super) async fn finish_upgrade(site: &Site<Triad>) {
+    let applied = || {
+        let servers = site.servers();
+        let mut roles = site.service.kind.roles().iter();
+        roles.all(|role| {
+            let server = servers[role.place()].as_ref();
+            server.is_some_and(|server| server.node().upgrade().edition == Edition::NEWEST)
+        })
+    };
+    while !(decide(site, Upgrade::Finish).await && applied()) {
+        sleep(Duration::from_millis(100)).await;
+    }
+    while install_second(site).await != Some(true) {
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Leaves the choice of a master to the rules, and no server in maintenance.
+pub(super) async fn undo(site: &Site<Triad>) {
+    if site.service.kind.roles().len() == 1 {
         return;
     }
     let client = connect(site, "second secrets of the operator").await;
-    for role in site.roles().iter().copied() {
+    for role in Role::ALL {
         ask(site, &client, Action::Maintain { role, on: false }).await;
     }
     ask(site, &client, Action::PreferMaster { role: None }).await;
 }
 
-async fn connect<S: Service<Server = Server>>(site: &Site<S>, secrets: &str) -> Client {
+async fn connect(site: &Site<Triad>, secrets: &str) -> Client {
     // What operators do is not repeated behind their back.
-    let dial = Dialing::new(site.network.clone(), End::Client(OPERATOR), Sniffed::default());
-    let config = ClientConfig::new(search_path(site.roles()));
+    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
+    let config = ClientConfig::new(licenses::search_path(site.service.kind));
     loop {
         let tokens = Tokens(site.random(secrets));
         match Client::connect_with(config.clone(), Arc::new(dial.clone()), &tokens).await {
@@ -102,7 +162,7 @@ async fn connect<S: Service<Server = Server>>(site: &Site<S>, secrets: &str) -> 
     }
 }
 
-async fn ask<S: Service<Server = Server>>(site: &Site<S>, client: &Client, action: Action) {
+async fn ask(site: &Site<Triad>, client: &Client, action: Action) {
     let asked = format!("{action:?}");
     match client.call(action).await {
         Ok(Answer { outcome: Outcome::Preferred { .. } | Outcome::Maintained { .. }, .. }) | Err(_) => {}
@@ -111,11 +171,10 @@ async fn ask<S: Service<Server = Server>>(site: &Site<S>, client: &Client, actio
 }
 
 /// Far more questions at once than a node takes: most are answered, the rest hear "busy", nobody waits for ever.
-async fn flood<S: Service<Server = Server>>(site: &Site<S>) {
+async fn flood(site: &Site<Triad>) {
     /// What a node takes is 8,192.
     const QUESTIONS: usize = 9_000;
-    let Some(master) = master(site) else { return };
-    let node = master.node().clone();
+    let Some(node) = serving(site) else { return };
     let asked = join_all((0..QUESTIONS).map(|_| node.propose(Command::Tick))).await;
     let busy = asked.iter().filter(|answer| matches!(answer, Err(ProposeError::Busy { .. }))).count();
     let refused = asked.iter().filter(|answer| matches!(answer, Err(ProposeError::NotMaster { .. }))).count();
@@ -127,66 +186,8 @@ async fn flood<S: Service<Server = Server>>(site: &Site<S>) {
     }
 }
 
-/// Whoever serves.
-fn master<S: Service<Server = Server>>(site: &Site<S>) -> Option<Server> {
-    let serving = site.roles().iter().filter_map(|role| site.awake(*role));
-    serving.into_iter().find(|server| server.node().serves())
-}
-
-/// Holds a newer edition of the rules, lets it go, or asks for it at once.
-async fn edition<S: Service<Server = Server>>(site: &Site<S>, random: &Stream) {
-    let Some(master) = master(site) else { return };
-    let node = master.node().clone();
-    match random.below(4) {
-        0 => {
-            site.count(seen::HOLD);
-            let _ = node.propose(Command::HoldEdition { on: true }).await;
-        }
-        1 => {
-            // Whatever it says: too early, or done.
-            let _ = node.finish_upgrade().await;
-        }
-        _ => {
-            let _ = node.propose(Command::HoldEdition { on: false }).await;
-        }
-    }
-}
-
-/// Lets a newer edition apply, however often that must be asked for.
-async fn release<S: Service<Server = Server>>(site: &Site<S>) {
-    loop {
-        if let Some(master) = master(site)
-            && master.node().propose(Command::HoldEdition { on: false }).await.is_ok()
-        {
-            return;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Installs the license of a second vendor beside the first. Clients may ask for its feature once that is answered.
-async fn install_other<S: Service<Server = Server>>(site: &Site<S>, served: &Served) {
-    let Some(master) = master(site) else { return };
-    let text = other_license(site.roles());
-    match master.node().install(compiled(&text)).await.map(|answer| answer.outcome) {
-        Ok(Outcome::Installed { .. }) => {
-            site.count(seen::SECOND_VENDOR);
-            served.both();
-        }
-        Ok(Outcome::Denied(Denial::BadLicense { problems })) if problems.contains("edition 2") => {
-            site.count(seen::TOO_EARLY);
-            if served.is_both() {
-                site.fail("what was installed can be installed again", problems);
-            }
-        }
-        Ok(other) => site.fail("a second vendor is installed or has to wait", format!("{other:?}")),
-        // Without a definite answer the operator looks again later.
-        Err(_) => {}
-    }
-}
-
 /// Takes a seat from somebody.
-async fn remove<S: Service<Server = Server>>(site: &Site<S>, random: &Stream, client: &Client) {
+async fn remove(site: &Site<Triad>, random: &Stream, client: &Client) {
     let servers = site.servers();
     let handles: Vec<Handle> = servers.iter().flatten().next().map_or_else(Vec::new, |server| {
         server.node().look(|state| state.checkouts().map(|checkout| checkout.handle).collect())
@@ -196,7 +197,7 @@ async fn remove<S: Service<Server = Server>>(site: &Site<S>, random: &Stream, cl
     }
     let handle = handles[random.below(handles.len() as u64) as usize];
     site.count(seen::REMOVAL);
-    let asked = site.recorder.invoke(OPERATOR, Kind::Remove { handle });
+    let asked = site.recorder.invoke(NUMBER, Kind::Remove { handle });
     let answer = client.call(Action::Remove(Removal::Handle(handle))).await;
     let told = match answer {
         Ok(Answer { index, outcome: Outcome::Removed { .. }, .. }) => Told::Returned { index },

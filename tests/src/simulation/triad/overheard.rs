@@ -1,4 +1,4 @@
-//! What clients ask and are answered, overheard on its way.
+//! A client's connection that somebody listens to, to know what was asked and what was answered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -36,6 +36,7 @@ impl Sniffed {
         }
     }
 
+    /// The newest, which a server that was left behind cannot know.
     pub(super) fn newest(&self) -> Option<Exchange> {
         self.lock().back().cloned()
     }

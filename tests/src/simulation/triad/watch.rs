@@ -1,30 +1,13 @@
-//! Looks at all servers again and again, and counts what rarely happens.
-
-use std::collections::BTreeMap;
+//! What the harness sees of the servers at every look, and the claims about it.
 
 use licensing_core::edition::Edition;
-use licensing_core::id::{LogIndex, Role, Timestamp};
+use licensing_core::id::{LogIndex, Role};
 use licensing_core::invariants;
 use licensing_core::state::State;
 
-use super::claims::{claim, seen};
-use super::server::Server;
-use crate::simulation::service::{Service, Site};
-
-/// What has been seen so far.
-#[derive(Default)]
-pub(super) struct Watch {
-    /// Digest of the state at an index, whoever showed it first.
-    digests: BTreeMap<LogIndex, String>,
-    clocks: BTreeMap<Role, (LogIndex, Timestamp)>,
-    last_master: Option<Role>,
-    /// Counted of each server's present life.
-    counted: [(u64, u64); 3],
-    /// Since when each server does not run or stands still, in microseconds.
-    down_since_us: [Option<u64>; 3],
-    /// The newest edition that anybody applied.
-    edition: Edition,
-}
+use super::names::{claim, seen};
+use super::parts::{Server, Triad, Watch};
+use crate::simulation::service::Site;
 
 /// A server that has been away for so long has been missed by all others.
 const NOTICED_US: u64 = 1_000_000;
@@ -33,28 +16,7 @@ const NOTICED_US: u64 = 1_000_000;
 const DIGESTS: usize = 4096;
 
 impl Watch {
-    /// A server begins a new life.
-    pub(super) fn begins(&mut self, role: Role) {
-        self.counted[role.place()] = (0, 0);
-    }
-
-    /// Looks at all servers; `known` says which rules the program of each knows.
-    pub(super) fn look<S: Service<Server = Server>>(
-        &mut self,
-        site: &Site<S>,
-        known: impl Fn(Role) -> Edition,
-    ) {
-        self.masters(site);
-        self.who_is_away(site);
-        for role in Role::ALL {
-            if let Some(server) = &site.servers()[role.place()] {
-                self.count(site, role, server);
-                self.replica(site, role, server, known(role));
-            }
-        }
-    }
-
-    fn masters<S: Service<Server = Server>>(&mut self, site: &Site<S>) {
+    pub(super) fn masters(&mut self, site: &Site<Triad>) {
         // One that stands still answers nobody.
         let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
         let serving: Vec<Role> = Role::ALL.into_iter().filter(serves).collect();
@@ -78,7 +40,7 @@ impl Watch {
         self.last_master = Some(master);
     }
 
-    fn count<S: Service<Server = Server>>(&mut self, site: &Site<S>, role: Role, server: &Server) {
+    pub(super) fn count(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
         let counts = server.node().counts();
         let (handovers, snapshots) = self.counted[role.place()];
         self.counted[role.place()] = (counts.handovers, counts.snapshots_installed);
@@ -93,7 +55,7 @@ impl Watch {
         }
     }
 
-    fn who_is_away<S: Service<Server = Server>>(&mut self, site: &Site<S>) {
+    pub(super) fn who_is_away(&mut self, site: &Site<Triad>) {
         for role in Role::ALL {
             let away = site.awake(role).is_none();
             let since = &mut self.down_since_us[role.place()];
@@ -102,7 +64,7 @@ impl Watch {
     }
 
     /// A leader has begun to hand over.
-    fn handover<S: Service<Server = Server>>(&self, site: &Site<S>, from: Role) {
+    fn handover(&self, site: &Site<Triad>, from: Role) {
         let now_us = site.recorder.now_us();
         let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
         let gone =
@@ -112,13 +74,7 @@ impl Watch {
         }
     }
 
-    fn replica<S: Service<Server = Server>>(
-        &mut self,
-        site: &Site<S>,
-        role: Role,
-        server: &Server,
-        known: Edition,
-    ) {
+    pub(super) fn replica(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
         let state = server.node().state();
         let (index, clock) = (state.last_index(), state.clock());
         let last = self.clocks.insert(role, (index, clock));
@@ -134,7 +90,6 @@ impl Watch {
         if let Err(violation) = invariants::check(&state) {
             site.fail(claim::INVARIANTS, format!("the {role}: {violation}"));
         }
-        self.rules(site, role, &state, known);
         let digest = state.digest().to_string();
         let first = self.digests.entry(index).or_insert_with(|| digest.clone());
         if *first != digest {
@@ -145,19 +100,35 @@ impl Watch {
         }
     }
 
-    /// Which rules are applied.
-    fn rules<S: Service>(&mut self, site: &Site<S>, role: Role, state: &State, known: Edition) {
-        let edition = state.edition();
-        if edition > known {
-            let detail = format!("the {role} knows editions up to {known} and applies {edition}");
-            site.fail(claim::KNOWN_RULES, detail);
+    /// The newest edition that anybody applies; nobody may apply one that it does not know.
+    pub(super) fn editions(&mut self, site: &Site<Triad>) {
+        for role in Role::ALL {
+            let Some(server) = &site.servers()[role.place()] else { continue };
+            let edition = server.node().look(State::edition);
+            if edition > Edition::FIRST && site.host(role).is_older() {
+                site.fail(claim::KNOWS_ITS_RULES, format!("the {role} at {} us", site.recorder.now_us()));
+            }
+            if edition > self.edition {
+                self.edition = edition;
+                // Servers that begin with nothing begin with the newest rules.
+                if site.recorder.last_index() > LogIndex(0) {
+                    site.count(seen::RAISED);
+                }
+                let missing = |role: &&Role| !self.has_known[role.place()];
+                for role in site.service.kind.roles().iter().filter(missing) {
+                    let detail = format!("edition {edition} applies, the {role} has never known it");
+                    site.fail(claim::RAISED_TOGETHER, detail);
+                }
+            }
         }
-        if state.licenses().count() > 1 && edition < Edition::SEVERAL_VENDORS {
-            site.fail(claim::NEW_RULES_SLEEP, format!("the {role} at entry {}", state.last_index()));
-        }
-        if edition > self.edition {
-            self.edition = edition;
-            site.count(seen::RAISED);
+    }
+
+    /// What can be said only when all is over.
+    pub(super) fn end(&self, site: &Site<Triad>) {
+        if self.edition == Edition::FIRST {
+            for stopped in &self.stopped_early {
+                site.fail(claim::STOPS_FOR_A_REASON, stopped);
+            }
         }
     }
 }

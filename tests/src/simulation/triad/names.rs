@@ -1,4 +1,4 @@
-//! What is claimed of the reference server, and what a run set must have seen of it.
+//! What is claimed of the reference server, and what is counted.
 
 /// What is claimed of our triad, besides the claims of every service.
 pub mod claim {
@@ -13,11 +13,13 @@ pub mod claim {
     /// A target is looked at before the mastership is on its way.
     pub const HANDOVER_TO_SOMEBODY: &str =
         "no server hands over when everybody who could take it has long been away";
-    /// A newer edition than a server knows is not for it.
-    pub const KNOWN_RULES: &str = "no server applies rules that it does not know";
-    /// What a newer edition brings, before that edition.
-    pub const NEW_RULES_SLEEP: &str =
-        "licenses of several vendors are served from edition 2 on, and not before";
+    /// Rules it does not know are not applied by a server.
+    pub const KNOWS_ITS_RULES: &str = "no server goes on with rules that it does not know";
+    /// Neither a moment too early.
+    pub const STOPS_FOR_A_REASON: &str =
+        "a server stops as too old only when the others have agreed on what it does not know";
+    /// Every server has said that it knows them.
+    pub const RAISED_TOGETHER: &str = "no edition applies before every server has known it";
     /// At the same instant.
     pub const ONE_MASTER: &str = "at most one server serves at any instant";
 }
@@ -50,19 +52,18 @@ pub mod seen {
     pub const REMOVAL: &str = "removals";
     /// An operator installed another license file.
     pub const REREAD: &str = "rereads";
-
-    /// A host got another version of the program.
-    pub const REPLACED: &str = crate::simulation::faults::seen::REPLACED;
-    /// A server found that its program is too old for the rules of its triad.
-    pub const TOO_OLD: &str = crate::simulation::service::TOO_OLD;
-    /// An operator held a newer edition of the rules.
-    pub const HOLD: &str = "editions held";
-    /// A newer edition of the rules began to apply.
-    pub const RAISED: &str = "editions raised";
     /// The license of a second vendor was installed.
-    pub const SECOND_VENDOR: &str = "second vendors installed";
-    /// The license of a second vendor had to wait for a newer edition.
-    pub const TOO_EARLY: &str = "second vendors refused before their edition";
+    pub const SECOND: &str = "second vendors installed";
+    /// It was denied, because the rules did not allow it yet.
+    pub const SECOND_DENIED: &str = "second vendors denied";
+    /// An operator had a newer edition of the rules applied.
+    pub const FINISHED: &str = "upgrades finished";
+    /// An operator could not, because a server was not there.
+    pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
+    /// An operator forbade a newer edition for the time being.
+    pub const HELD: &str = "upgrades held";
+    /// The servers raised the edition in the middle of the trouble.
+    pub const RAISED: &str = "editions raised";
 
     /// All of them.
     pub const ALL: &[&str] = &[
@@ -79,15 +80,13 @@ pub mod seen {
         MAINTENANCE,
         REMOVAL,
         REREAD,
-        HOLD,
-        REPLACED,
-        TOO_OLD,
-        RAISED,
-        SECOND_VENDOR,
-        TOO_EARLY,
+        SECOND,
     ];
 
-    /// What a run set of single servers must have seen.
-    pub const SINGLE: &[&str] =
-        &[PRIMARY, REPEATED, FORGOTTEN, RECALLED, REMOVAL, REREAD, RAISED, SECOND_VENDOR];
+    /// What a run set with upgrades must have seen besides.
+    pub const UPGRADE: &[&str] = &[SECOND_DENIED, FINISHED, UNFINISHED, HELD, RAISED];
+
+    /// What a single server does not do.
+    pub const NOT_ALONE: &[&str] =
+        &[SECONDARY, HAND_BACK, CARETAKER, SNAPSHOT, PREFERENCE, MAINTENANCE, UNFINISHED];
 }

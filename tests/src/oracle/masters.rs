@@ -1,4 +1,4 @@
-//! Who said that it is master, and who showed the end.
+//! One master at a time, as far as clients can see, and an end that every server has seen.
 
 use licensing_core::id::{LogIndex, Role};
 
@@ -38,7 +38,7 @@ impl Case<'_> {
 
     pub(super) fn the_end_is_seen(&mut self) {
         let last = self.heard.last().map_or(LogIndex(0), |(_, index)| *index);
-        for role in Role::ALL.into_iter().take(self.history.about.servers) {
+        for role in Role::ALL.into_iter().take(self.history.about.servers as usize) {
             let reads = self.history.reads.iter().filter(|read| read.server == role);
             let seen = reads.map(|read| read.applied).max();
             if seen.is_none_or(|seen| seen < last) {

@@ -1,0 +1,130 @@
+//! What one client asked and was told.
+
+use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
+use serde::{Deserialize, Serialize};
+
+/// One request of one client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Whose, by a number of the test's own.
+    pub client: u32,
+    /// What was asked.
+    pub kind: Kind,
+    /// When the client asked.
+    pub invoked_us: u64,
+    /// When the client was answered; `None` when it never was.
+    pub completed_us: Option<u64>,
+    /// What the client was told.
+    pub told: Told,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A session.
+    Open,
+    /// Seats of a feature.
+    Checkout {
+        /// Which feature.
+        feature: String,
+        /// How many.
+        seats: Seats,
+    },
+    /// To take seats back.
+    Checkin {
+        /// Which ones.
+        handle: Handle,
+    },
+    /// To take seats away from whoever holds them; an administrator asks.
+    Remove {
+        /// Which ones.
+        handle: Handle,
+    },
+    /// To serve the license of a vendor that is not served from the beginning; an administrator asks.
+    Install {
+        /// Which vendor.
+        vendor: String,
+    },
+}
+
+/// What a client was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// It has a session, named by the index of the log entry that opened it.
+    Opened {
+        /// The session.
+        session: SessionId,
+    },
+    /// It has seats.
+    Granted {
+        /// The entry that decided it.
+        index: LogIndex,
+        /// Name of the checkout.
+        handle: Handle,
+    },
+    /// Its seats are back.
+    Returned {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, because too few seats were free.
+    NoFreeSeats {
+        /// The entry that decided it.
+        index: LogIndex,
+        /// Seats taken then, as the denial says.
+        in_use: Seats,
+    },
+    /// No, because the checkout that was to be returned does not exist.
+    UnknownHandle {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// The license is served.
+    Installed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, because nobody licenses such a feature.
+    NotLicensed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, for any other reason.
+    Denied {
+        /// The entry that decided it.
+        index: LogIndex,
+        /// The servers' words.
+        why: String,
+    },
+    /// Its session is gone.
+    SessionLost,
+    /// It was certainly not done.
+    NotDone {
+        /// The client's words.
+        why: String,
+    },
+    /// It may or may not have been done, now or later.
+    Unknown {
+        /// The client's words.
+        why: String,
+    },
+}
+
+impl Told {
+    /// The entry that decided it, if it is known that one did.
+    pub fn index(&self) -> Option<LogIndex> {
+        match self {
+            Told::Opened { session } => Some(LogIndex(session.0)),
+            Told::Granted { index, .. }
+            | Told::Returned { index }
+            | Told::NoFreeSeats { index, .. }
+            | Told::UnknownHandle { index }
+            | Told::Installed { index }
+            | Told::NotLicensed { index }
+            | Told::Denied { index, .. } => Some(*index),
+            Told::SessionLost | Told::NotDone { .. } | Told::Unknown { .. } => None,
+        }
+    }
+}

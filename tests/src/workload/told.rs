@@ -1,0 +1,27 @@
+//! What the client library says, in the words of histories.
+
+use licensing_client::RequestError;
+use licensing_core::outcome::{Answer, Denial, Outcome};
+
+use crate::history::Told;
+
+/// What a client was told.
+pub(crate) fn told(result: Result<Answer, RequestError>) -> Told {
+    let Answer { index, outcome, .. } = match result {
+        Ok(answer) => answer,
+        Err(error @ RequestError::Unknown { .. }) => return Told::Unknown { why: error.to_string() },
+        Err(RequestError::SessionLost { .. }) => return Told::SessionLost,
+        Err(error) => return Told::NotDone { why: error.to_string() },
+    };
+    match outcome {
+        Outcome::Granted { handle, .. } => Told::Granted { index, handle },
+        Outcome::Returned { .. } => Told::Returned { index },
+        Outcome::Denied(Denial::NoFreeSeats { in_use, .. }) => Told::NoFreeSeats { index, in_use },
+        Outcome::Denied(Denial::UnknownFeature { .. } | Denial::UnknownVendor { .. }) => {
+            Told::NotLicensed { index }
+        }
+        Outcome::Denied(Denial::UnknownHandle { .. }) => Told::UnknownHandle { index },
+        Outcome::Denied(denial) => Told::Denied { index, why: denial.to_string() },
+        other => Told::Denied { index, why: format!("{other:?}") },
+    }
+}

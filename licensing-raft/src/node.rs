@@ -1,5 +1,6 @@
 //! One server of a triad: the whole public face of this crate.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -274,5 +275,11 @@ impl Node {
     /// end.
     pub async fn stop(&self, hand_over: bool) {
         stop::stop(&self.shared, hand_over).await;
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("role", &self.shared.config.role).finish_non_exhaustive()
     }
 }

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::config::{DaemonConfig, Limits};
 use crate::daemon::{Daemon, RunError};
-use crate::port::door::{Caller, Door, is_free};
+use crate::port::door::{Caller, Door};
+use crate::port::opening::is_free;
 use crate::rights::judge::{Asked, Judge};
 
 /// A daemon before it is started; see [`Daemon::builder`].

@@ -90,7 +90,7 @@ async fn there_is_no_secondary_of_a_single_server() {
     let directory = tempfile::tempdir().unwrap();
     let mut wrong = config(directory.path());
     wrong.role = Role::Secondary;
-    let error = Node::start(wrong).await.err().expect("it must be refused");
+    let error = Node::start(wrong).await.expect_err("it must be refused");
     assert!(
         matches!(error, StartError::Config(ConfigError::SingleIsPrimary { role: Role::Secondary })),
         "{error}"

@@ -163,11 +163,26 @@ fn target<'m>(from: &str, path: &str, modules: &'m BTreeMap<String, String>) -> 
 /// both at once is a circle.
 fn arrows(modules: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     let uses = modules.iter().map(|(from, text)| {
-        let used = passed_on(text);
-        let used = paths(&used).into_iter().filter_map(|path| target(from, &path, modules));
-        (from.as_str(), used.filter(|to| to != from).collect())
+        let text = passed_on(text);
+        let named = paths(&text).into_iter().filter_map(|path| target(from, &path, modules));
+        let children =
+            modules.keys().map(String::as_str).filter(|name| is_child(from, name) && calls(&text, name));
+        (from.as_str(), named.chain(children).filter(|to| to != from).collect())
     });
     uses.collect()
+}
+
+fn is_child(folder: &str, name: &str) -> bool {
+    name.rsplit_once("::").is_some_and(|(above, _)| above == folder)
+}
+
+/// Whether a folder's text says `child::something`.
+fn calls(text: &str, child: &str) -> bool {
+    let start = format!("{}::", child.rsplit("::").next().unwrap_or(child));
+    text.match_indices(&start).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        before.is_none_or(|before| !before.is_alphanumeric() && !matches!(before, '_' | ':'))
+    })
 }
 
 /// A text without its `pub use`, which names and does not use.
@@ -228,10 +243,12 @@ fn a_circle_is_found() {
         ("d".to_owned(), text("// crate::a in a comment\nfn f() { crate::a::g(); }\n")),
         ("e".to_owned(), text("use crate::a::g;\n#[cfg(test)]\nmod tests { use crate::f::F; }\n")),
         ("f".to_owned(), text("use super::e::E;\n")),
+        ("g".to_owned(), text("mod h;\npub const ONE: u8 = 1;\nfn f() { h::f(); }\n")),
+        ("g::h".to_owned(), text("use super::ONE;\n")),
     ]);
     let arrows = arrows(&modules);
     assert_eq!(arrows["a"], BTreeSet::from(["b", "b::c"]));
-    assert_eq!(in_circles(&arrows), BTreeSet::from(["a", "b::c", "d"]));
+    assert_eq!(in_circles(&arrows), BTreeSet::from(["a", "b::c", "d", "g", "g::h"]));
 }
 
 /// Whoever matches on an error of the house must go on compiling when there is one more.

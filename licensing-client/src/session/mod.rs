@@ -68,6 +68,7 @@ pub enum Payload {
 
 /// What the driver should know or do.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum SessionEvent<W> {
     /// The session exists.
     Opened(SessionId),

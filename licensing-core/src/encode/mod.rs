@@ -8,12 +8,14 @@
 //! `tests/golden.rs` keeps bytes of every format and checks that they still decode.
 
 pub mod compiled;
+mod names;
 mod proposal_v1;
 mod proposal_v2;
 mod sequence;
 mod state_v1;
 mod state_v2;
 
+use self::names::{PROPOSAL, STATE};
 use crate::codec::{CodecError, USUAL_BYTES};
 use crate::command::Proposal;
 use crate::digest::Digest;
@@ -25,9 +27,6 @@ pub const STATE_FORMAT: u8 = state_v2::FORMAT;
 
 /// Format of the log entries that are written, their first byte.
 pub const PROPOSAL_FORMAT: u8 = proposal_v2::FORMAT;
-
-const STATE: &str = "state";
-const PROPOSAL: &str = "proposal";
 
 impl Proposal {
     /// The bytes of a log entry, format first.

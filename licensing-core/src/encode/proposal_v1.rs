@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::PROPOSAL;
+use super::names::PROPOSAL;
 use crate::codec::{self, CodecError};
 use crate::command::{Action, Call, Command, Identity, Proposal, Removal};
 use crate::id::{Handle, LogIndex, RequestId, Role, Seats, SessionId, Timestamp, Token};

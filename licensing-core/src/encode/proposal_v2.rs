@@ -1,6 +1,6 @@
 //! Format 2 of a log entry: what is installed is data.
 
-use super::PROPOSAL;
+use super::names::PROPOSAL;
 use crate::codec::{self, CodecError};
 use crate::command::Proposal;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::STATE;
+use super::names::STATE;
 use super::proposal_v1::{IdentityRecord, UNNAMED};
 use super::sequence::ascending;
 use crate::codec::{self, CodecError};

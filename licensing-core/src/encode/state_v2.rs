@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::STATE;
+use super::names::STATE;
 use super::sequence::{Each, ascending};
 use crate::codec::{self, CodecError};
 use crate::command::Holder;

@@ -39,10 +39,3 @@ impl fmt::Debug for Door {
         write!(f, "Door({:?})", String::from_utf8_lossy(&self.preamble))
     }
 }
-
-/// Whether these four bytes can be told from everything else that comes to the port.
-pub(crate) fn is_free(preamble: [u8; 4]) -> bool {
-    let taken = [licensing_client::protocol::PREAMBLE, licensing_raft::PEER_PREAMBLE];
-    let tls = preamble[0] == super::opening::TLS_HANDSHAKE;
-    !taken.contains(&preamble) && !tls && !preamble.eq_ignore_ascii_case(b"STAT")
-}

@@ -14,7 +14,7 @@
 mod accept;
 pub(crate) mod door;
 pub(crate) mod far;
-mod opening;
+pub(crate) mod opening;
 mod status_line;
 pub(crate) mod undecided;
 pub(crate) mod wire;

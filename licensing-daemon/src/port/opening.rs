@@ -34,7 +34,7 @@ pub(super) enum OpeningProblem {
 }
 
 /// First byte of a TLS record that begins a handshake (RFC 8446, section 5.1).
-pub(super) const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Reads as little as tells what it is: what follows belongs to the next reader.
 pub(super) async fn read_opening<R: AsyncRead + Unpin>(
@@ -80,6 +80,13 @@ pub(super) async fn read_opening<R: AsyncRead + Unpin>(
         }
         _ => Err(OpeningProblem::Garbage(read)),
     }
+}
+
+/// Whether these four bytes can be told from everything else that comes to the port.
+pub(crate) fn is_free(preamble: [u8; 4]) -> bool {
+    let taken = [PREAMBLE, PEER_PREAMBLE];
+    let tls = preamble[0] == TLS_HANDSHAKE;
+    !taken.contains(&preamble) && !tls && !preamble.eq_ignore_ascii_case(b"STAT")
 }
 
 #[cfg(test)]

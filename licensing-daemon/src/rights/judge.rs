@@ -18,7 +18,10 @@ pub struct Asked {
 
 /// Decides about rights; `None` leaves it to the rules of the house.
 #[derive(Clone)]
-pub(crate) struct Judge(pub(crate) Arc<dyn Fn(&Asked) -> Option<bool> + Send + Sync>);
+pub(crate) struct Judge(pub(crate) Arc<Decide>);
+
+/// The decision, if there is one.
+type Decide = dyn Fn(&Asked) -> Option<bool> + Send + Sync;
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not true that {claim}: {detail}")]
 pub struct Violation {
-    /// What should be true, one of [`claim`].
+    /// What should be true, one of [`claim`](super::claim).
     pub claim: &'static str,
     /// Where it is not.
     pub detail: String,

@@ -3,12 +3,12 @@
 //!
 //! ```no_run
 //! use licensing_core::id::Role;
-//! use licensing_daemon::{Daemon, DaemonConfig, LicenseFile, listen};
+//! use licensing_daemon::{Daemon, LicenseFile, listen};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let license = LicenseFile::read("acme.lic".as_ref())?;
-//! let config = DaemonConfig::from_license(license, Role::Primary, "/var/lib/acme")?;
-//! let daemon = Daemon::start(config, listen("127.0.0.1:27000".parse()?)?).await?;
+//! let daemon = Daemon::builder(license).role(Role::Primary).data("/var/lib/acme");
+//! let daemon = daemon.start(listen("127.0.0.1:27000".parse()?)?).await?;
 //! // Until the future is done, an administrator stops it, or its node fails.
 //! daemon.run(|address| println!("serving on {address}"), std::future::pending()).await?;
 //! # Ok(())
@@ -17,7 +17,8 @@
 //!
 //! # The types that matter
 //!
-//! * [`Daemon`]: start, watch, run. One per server.
+//! * [`DaemonBuilder`]: license, role, data directory, keys; protocols of your own, your own word on rights.
+//! * [`Daemon`]: watch, run. One per server.
 //! * [`DaemonConfig`]: the node's configuration, the license file, the administrators' key, limits; most of it comes
 //!   from the license file.
 //! * [`RunError`]: why a server did not start, or stopped by itself.

@@ -1,0 +1,110 @@
+//! A daemon of one's own: what its builder wants to know, a protocol of one's own beside the house's, one's own word on rights.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use licensing_client::protocol::{Reply, Request};
+use licensing_core::command::Identity;
+use licensing_core::id::{RequestId, Role, Seats, Token};
+use licensing_core::outcome::Outcome;
+use licensing_daemon::{Asked, Caller, Daemon, DaemonBuilder, LicenseFile, listen};
+use licensing_raft::ClientAction;
+use support::{FEATURES, Raw, refusal, text, wait_until};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+fn license(directory: &TempDir, servers: &str) -> LicenseFile {
+    let path = directory.path().join("a.lic");
+    std::fs::write(&path, format!("{servers}VENDOR demo\n{FEATURES}")).unwrap();
+    LicenseFile::read(&path).unwrap()
+}
+
+fn builder(directory: &TempDir) -> DaemonBuilder {
+    Daemon::builder(license(directory, "SERVER this_host ANY\n")).data(directory.path().join("data"))
+}
+
+/// Serves until the sender is dropped, and is master already.
+async fn serving(builder: DaemonBuilder) -> (SocketAddr, oneshot::Sender<()>) {
+    let daemon = builder.start(listen("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();
+    let (ready, is_ready) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move { drop(stopped.await) };
+    tokio::spawn(daemon.run(move |address| ready.send(address).unwrap(), shutdown));
+    let address = is_ready.await.unwrap();
+    let is_master = async || text(address, "STATUS\r\n").await.contains("(MASTER)").then_some(());
+    wait_until("a master", is_master).await;
+    (address, stop)
+}
+
+#[tokio::test]
+async fn a_builder_says_what_it_was_not_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = || listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let of = |builder: DaemonBuilder| async { builder.start(port()).await.unwrap_err().to_string() };
+    let three = "SERVER a ANY 27000\nSERVER b ANY 27000\nSERVER c ANY 27000\n";
+    let without_role = Daemon::builder(license(&directory, three)).data("unused");
+    assert_eq!(of(without_role).await, "a daemon needs the role of this server: say it to its builder");
+    let without_data = Daemon::builder(license(&directory, three)).role(Role::Primary);
+    assert_eq!(of(without_data).await, "a daemon needs a directory for its data: say it to its builder");
+    let taken = "connections that begin with `STAT` are another's already: choose other four bytes";
+    assert_eq!(of(builder(&directory).door(*b"STAT", |_| async {})).await, taken);
+    let twice = builder(&directory).door(*b"ACME", |_| async {}).door(*b"ACME", |_| async {});
+    assert!(of(twice).await.contains("`ACME` are another's already"));
+}
+
+/// Takes a seat for whoever says a secret, and says how that went.
+async fn take(mut caller: Caller) {
+    let mut secret = [0; 16];
+    caller.stream.read_exact(&mut secret).await.unwrap();
+    let word = String::new;
+    let identity = Identity { user: word(), host: word(), display: word(), pid: 1, project: word() };
+    let session = caller.node.open_session(Token(secret), identity, None).await.unwrap();
+    session.alive().await.unwrap();
+    let (feature, version) = ("f1".to_owned(), "1.0".to_owned());
+    let action = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(1) };
+    let answer = session.call(RequestId(1), action).await.unwrap();
+    let Outcome::Granted { handle, .. } = answer.outcome else { panic!("{answer:?}") };
+    caller.stream.write_all(format!("{handle}").as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_protocol_of_ones_own_is_spoken_beside_the_houses() {
+    let directory = tempfile::tempdir().unwrap();
+    let (address, _stop) = serving(builder(&directory).door(*b"ACME", take)).await;
+    let ask = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"ACME0123456789abcdef").await.unwrap();
+        support::read_to_end(&mut stream).await
+    };
+    let first = ask().await;
+    assert!(!first.is_empty());
+    assert_eq!(ask().await, first, "the same secret, the same session, the same request: the same seat");
+    // A line that only begins like it is a line.
+    assert!(text(address, "ACM?\r\n").await.starts_with("ERROR unknown request"));
+    assert!(text(address, "STATUS\r\n").await.contains("(MASTER)"));
+    assert!(matches!(Raw::connect(address).await.ask(Request::Reread).await, Reply::Done(_)));
+}
+
+#[tokio::test]
+async fn the_program_has_the_last_word_on_rights() {
+    let directory = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let judge = move |ask: &Asked| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        assert!(ask.allowed && ask.from.ip().is_loopback());
+        (ask.what == "reread").then_some(false)
+    };
+    let (address, stop) = serving(builder(&directory).rights(judge)).await;
+    let mut raw = Raw::connect(address).await;
+    assert_eq!(refusal(raw.ask(Request::Reread).await), "this server does not let you do that: reread");
+    let stopping = raw.ask(Request::Shutdown { hand_over: false }).await;
+    assert!(matches!(stopping, Reply::Done(_)), "{stopping:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    drop(stop);
+}

@@ -33,7 +33,8 @@ async fn end(shared: &Shared, with_handover: bool) {
     shared.mastership.send_replace(Mastership::unknown(shared.config.role));
     shared.tasks.end().await;
     let log = shared.log.clone();
-    if let Err(error) = off_thread(move || log.close()).await {
+    // As a part of the node, whoever asked for its end: a simulated one has no other threads.
+    if let Err(error) = shared.tasks.scope(off_thread(move || log.close())).await {
         tracing::error!("the log was not closed cleanly: {error}");
     }
     shared.standing.release();

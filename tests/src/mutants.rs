@@ -21,9 +21,9 @@ pub enum NoticedBy {
     /// The properties and tables of `licensing-core/tests`, and the clients' own tests: what one client at a time cannot
     /// show.
     Rules,
-    /// The recorded and replayed power cuts and the damaged files: `tests/store_*.rs`.
+    /// The recorded and replayed power cuts and the damaged files: `tests/store/`.
     PowerCuts,
-    /// What hostile peers and clients try: `tests/hostile_*.rs`, `tests/bad_input.rs`.
+    /// What hostile peers and clients try: `tests/hostile/`, `tests/bad_input.rs`.
     HostileInput,
     /// Scenarios played step by step: `tests/directed.rs`, and the unit tests beside the code.
     Directed,

@@ -1,4 +1,5 @@
-//! Simulated servers on every change: triads, triads that are upgraded, single servers. `LICENSING_SEEDS=100000` takes as many seeds as one likes, and so does `sim`.
+//! Simulated servers on every change: triads, triads that are upgraded, single servers, by seed. `LICENSING_SEEDS=100000`
+//! takes as many seeds as one likes, and so does `sim`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -100,10 +100,9 @@ fn a_vendor_that_comes_too_early_is_found() {
     // By the answer, by a grant, by what a server shows.
     let told = Story::new().install(installed(3)).shown(4, 1, true).judged(5, 1, true);
     assert_eq!(told, Err(BTreeSet::from([claim::RULES_SLEEP])));
-    let returned = Told::Returned { index: LogIndex(5) };
-    let early = Story::new().shown(4, 1, false).checkout("z", granted(3));
-    let early = early.op(Kind::Checkin { handle: Handle(3) }, returned).judged(5, 1, false);
-    assert_eq!(early, Err(BTreeSet::from([claim::RULES_SLEEP])));
+    let returned = Told::Returned { index: LogIndex(4) };
+    let early = Story::new().checkout("z", granted(3)).op(Kind::Checkin { handle: Handle(3) }, returned);
+    assert_eq!(early.judged(5, 1, false), Err(BTreeSet::from([claim::RULES_SLEEP])));
     let shown = Story::new().shown(4, 1, true).judged(5, 2, true);
     assert_eq!(shown, Err(BTreeSet::from([claim::RULES_SLEEP])));
 }

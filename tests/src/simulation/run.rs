@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_raft::testing::DiskMoment;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -46,6 +48,8 @@ pub mod claim {
     pub const HEALS: &str = "after the faults the right server serves and all are level";
     /// After the clients stopped, too.
     pub const LEVELS_OUT: &str = "when the clients have stopped all servers are level";
+    /// Who is first of two threads is nobody's decision.
+    pub const ONE_THREAD: &str = "a run stays on one thread, so that it repeats itself";
     /// For services without a log index in their answers.
     pub const BLIND: &str = "what clients were told can have happened, in some order";
 }
@@ -87,9 +91,10 @@ pub struct Report {
 
 /// Runs a service under the faults of one seed and judges it. Needs no runtime around it.
 pub fn run<S: Service>(service: S, options: &Options) -> Report {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O");
-    runtime.block_on(simulate(service, options.clone()))
+    let thread = Thread::new();
+    let mut report = thread.runtime.block_on(simulate(service, options.clone()));
+    report.violations.extend(thread.left());
+    report
 }
 
 /// Lets a scenario of your own happen to a service, without troubles or clients other than the scenario's: for what must
@@ -100,9 +105,8 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     scenario: impl FnOnce(Arc<Site<S>>) -> F,
 ) -> Vec<Violation> {
     mutants::plant_as_told();
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O");
-    runtime.block_on(async {
+    let thread = Thread::new();
+    let mut violations = thread.runtime.block_on(async {
         let (site, _moments) = open(service, seed).await;
         let looking = tokio::spawn(look(site.clone()));
         scenario(site.clone()).await;
@@ -111,7 +115,35 @@ pub fn play<S: Service, F: Future<Output = ()>>(
             site.crash(role).await;
         }
         site.violations()
-    })
+    });
+    violations.extend(thread.left());
+    violations
+}
+
+/// The one thread of a run, under a clock of its own.
+struct Thread {
+    runtime: Runtime,
+    others: Arc<AtomicUsize>,
+}
+
+impl Thread {
+    fn new() -> Thread {
+        let others = Arc::new(AtomicUsize::new(0));
+        let counted = others.clone();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // Those for blocking work, that is.
+        runtime.on_thread_start(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O");
+        Thread { runtime, others }
+    }
+
+    fn left(&self) -> Option<Violation> {
+        let others = self.others.load(Ordering::SeqCst);
+        let detail = format!("{others} threads were started for blocking work");
+        (others > 0).then_some(Violation { claim: claim::ONE_THREAD, detail })
+    }
 }
 
 type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;

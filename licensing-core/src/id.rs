@@ -158,3 +158,12 @@ impl std::str::FromStr for Role {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a role: write primary, secondary or tertiary")]
 pub struct UnknownRole(pub String);
+
+/// A count with its noun.
+///
+/// ```
+/// assert_eq!([0, 1, 2].map(|count| licensing_core::counted(count, "seat")), ["0 seats", "1 seat", "2 seats"]);
+/// ```
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

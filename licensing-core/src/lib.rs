@@ -74,7 +74,6 @@
 
 // What things are called.
 pub mod address;
-mod counted;
 pub mod digest;
 pub mod edition;
 pub mod id;
@@ -114,12 +113,11 @@ pub mod mastership;
 pub mod mutant;
 
 pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
-pub use counted::counted;
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};
 pub use holding::Keeper;
-pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token};
+pub use id::{Handle, LogIndex, PoolId, RequestId, Role, Seats, SessionId, Timestamp, Token, counted};
 pub use installing::aside::Prepared;
 pub use invariants::Violation;
 pub use license::{Compiled, License};

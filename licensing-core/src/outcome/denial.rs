@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::counted;
-use crate::id::{Handle, RequestId, Seats, SessionId};
+use crate::id::{Handle, RequestId, Seats, SessionId, counted};
 
 /// Why not. The order of the variants is that of their numbers on disk and wire, which are for good: a new one goes to the
 /// end. Which of several reasons is the answer says [`Denial::rank`].

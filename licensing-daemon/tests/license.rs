@@ -3,10 +3,17 @@
 mod support;
 
 use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use licensing_client::protocol::{Reply, Request};
+use licensing_client::protocol::{Reply, Request, StatusFilter};
+use licensing_core::edition::Edition;
 use licensing_core::id::Role;
+use licensing_daemon::{Daemon, DaemonConfig, LicenseFile, RunError, listen};
 use support::{FEATURES, Raw, TestTriad, wait_until};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Enough lines that a comparison takes longer than a look at another file.
 const LINES: usize = 2_000;
@@ -43,4 +50,55 @@ async fn changed_server_lines_are_told_each_time() {
             "{words}"
         );
     }
+}
+
+/// A daemon on these files that stays until the sender is dropped, and is master.
+async fn single(
+    directory: &TempDir,
+    files: &[&str],
+    known: Edition,
+) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<Result<(), RunError>>) {
+    let read = |name: &&str| LicenseFile::read(&directory.path().join(name)).unwrap();
+    let mut licenses: Vec<LicenseFile> = files.iter().map(read).collect();
+    let data = directory.path().join("data");
+    let mut config = DaemonConfig::from_license(licenses.remove(0), Role::Primary, data).unwrap();
+    config.licenses.extend(licenses);
+    config.node.known_edition = known;
+    config.node.upgrade_after = Duration::from_secs(1);
+    let daemon = Daemon::start(config, listen("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();
+    let (ready, is_ready) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move { drop(stopped.await) };
+    let running = tokio::spawn(daemon.run(move |address| ready.send(address).unwrap(), shutdown));
+    (is_ready.await.unwrap(), stop, running)
+}
+
+async fn vendors(address: SocketAddr) -> Vec<String> {
+    let ask = Request::Status { filter: StatusFilter::default(), after: None };
+    match Raw::connect(address).await.ask(ask).await {
+        Reply::Status(page) => {
+            page.vendors.into_iter().filter_map(|vendor| vendor.installed_at.map(|_| vendor.name)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Nobody has to ask again for what only had to wait for its edition.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_license_that_came_too_early_is_served_once_its_edition_applies() {
+    let directory = tempfile::tempdir().unwrap();
+    for vendor in ["demo", "zeta"] {
+        let text =
+            format!("SERVER this_host ANY\nVENDOR {vendor}\nFEATURE f1 {vendor} 1.0 permanent 1 SIGN=0\n");
+        std::fs::write(directory.path().join(vendor), text).unwrap();
+    }
+    let (address, stop, running) = single(&directory, &["demo"], Edition::FIRST).await;
+    wait_until("the first", async || (vendors(address).await == ["demo"]).then_some(())).await;
+    drop(stop);
+    running.await.unwrap().unwrap();
+
+    let (address, stop, running) = single(&directory, &["demo", "zeta"], Edition::NEWEST).await;
+    wait_until("both", async || (vendors(address).await == ["demo", "zeta"]).then_some(())).await;
+    drop(stop);
+    running.await.unwrap().unwrap();
 }

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use licensing_core::event::{Event, EventKind};
 use licensing_core::id::Role;
+use licensing_core::state::State;
 use licensing_raft::Mastership;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
@@ -18,6 +22,7 @@ const LOST_AFTER: Duration = Duration::from_secs(1);
 /// Runs until its task is aborted or the node stops.
 pub(crate) async fn follow_mastership(server: Arc<Server>) {
     let mut mastership = server.node.mastership();
+    let mut events = server.node.events();
     let mut log = Log::new(*mastership.borrow());
     let (mut installed, mut refused) = (false, None::<String>);
     loop {
@@ -26,6 +31,7 @@ pub(crate) async fn follow_mastership(server: Arc<Server>) {
         log.master(&server, &now);
         log.quorum(now.quorum);
         let needs_license = now.serving && !installed && refused.is_none();
+        let edition = server.node.look(State::edition);
         tokio::select! {
             biased;
             changed = mastership.changed() => if changed.is_err() { return },
@@ -35,10 +41,25 @@ pub(crate) async fn follow_mastership(server: Arc<Server>) {
                 Err(why) if !server.is_licensed() => return server.fail(why),
                 Err(why) => {
                     error!("{why}: this license is not served until the file is corrected and read again");
-                    refused = Some(why);
+                    // What is raised from here on is heard, and what was raised meanwhile is seen.
+                    events = server.node.events();
+                    refused = (server.node.look(State::edition) == edition).then_some(why);
                 }
             },
             () = sleep_until(log.lost_at()), if log.waits() => log.say_lost(),
+            // A license that was too early is not, once its edition applies.
+            () = edition_raised(&mut events), if refused.is_some() => refused = None,
+        }
+    }
+}
+
+/// Waits until a newer edition of the rules applies, or may have been missed.
+async fn edition_raised(events: &mut broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event { kind: EventKind::EditionRaised { .. }, .. }) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }

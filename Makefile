@@ -64,7 +64,6 @@ mixed:
 HOURS ?= 4
 nightly:
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000
-	cargo run --release -p licensing-tests --bin sim -- --single --minutes $$(( $(HOURS) * 6 )) --from 1000000
 	$(MAKE) mutants
 	LICENSING_PRODUCT=all cargo test --workspace --test product
 	$(MAKE) mixed

@@ -77,7 +77,7 @@ pub mod address;
 pub mod digest;
 pub mod edition;
 pub mod id;
-pub mod versions;
+pub mod spoken;
 
 // What may be asked, what happened, what may be answered.
 pub mod command;

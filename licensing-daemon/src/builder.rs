@@ -93,7 +93,7 @@ impl DaemonBuilder {
     }
 
     /// Lets in connections that begin with four bytes of the program's own; `serve` gets each of them, behind those bytes,
-    /// in a task of its own. It may block: the node has a thread of its own.
+    /// in a task of its own, which ends with the daemon. It may block: the node has a thread of its own.
     pub fn door<F>(
         mut self,
         preamble: [u8; 4],

@@ -90,6 +90,17 @@ async fn a_protocol_of_ones_own_is_spoken_beside_the_houses() {
     assert!(matches!(Raw::connect(address).await.ask(Request::Reread).await, Reply::Done(_)));
 }
 
+/// Whoever is silent at a door does not hold up the end, and is told of it.
+#[tokio::test]
+async fn a_caller_is_let_go_when_the_daemon_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let (address, stop) = serving(builder(&directory).door(*b"ACME", take)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"ACME").await.unwrap();
+    drop(stop);
+    assert_eq!(support::read_to_end(&mut stream).await, b"");
+}
+
 #[tokio::test]
 async fn the_program_has_the_last_word_on_rights() {
     let directory = tempfile::tempdir().unwrap();

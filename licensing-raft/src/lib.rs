@@ -12,8 +12,8 @@
 //! let license = Compiled::from_text("demo.lic", text)?;
 //! let config = NodeConfig::from_license(license.license(), Role::Primary, directory.path())?;
 //! let node = Node::start(config).await?;
-//! // Hand it what connects to port 27000 with PEER_PREAMBLE: node.accept_peer(stream, from). With a peer in reach it
-//! // becomes master (node.mastership().wait_for(|now| now.serving)) and decides; alone it refuses to.
+//! // Let its peers in: node.serve_peers(listener), or node.accept_peer(stream, from) where others come to the same port.
+//! // With a peer in reach it becomes master (node.mastership().wait_for(|now| now.serving)) and decides; alone it refuses to.
 //! let refused = node.install(license).await;
 //! assert_eq!(refused, Err(ProposeError::NotMaster { master: None }));
 //! node.stop(true).await;

@@ -18,7 +18,7 @@ use crate::environment::Environment;
 use crate::machine::{Machine, Raft};
 use crate::mastership::Mastership;
 use crate::mastership::leader_sign::LeaderSign;
-use crate::membership::standing::StandingKeeper;
+use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::Introduction;
 use crate::peer::known::Survey;
 use crate::peer::message::Report;
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) raft: Raft,
     pub(crate) machine: Machine,
     pub(crate) standing: Arc<dyn StandingKeeper>,
+    /// Held by whoever gives a server without a history its first entries, or agrees to found a triad because there are none.
+    pub(crate) beginning: tokio::sync::Mutex<()>,
     pub(crate) networks: PeerNetworks,
     pub(crate) survey: Survey,
     pub(crate) sign: LeaderSign,
@@ -84,7 +86,12 @@ impl Shared {
     /// Whether this server may hold something that was decided. A vote alone is none: where two servers have no entry,
     /// nothing was ever decided, and a founder that loses its disk before the first decision may found again.
     pub(crate) fn has_history(&self) -> bool {
-        self.raft.metrics().borrow_watched().last_log_index.is_some()
+        !self.log.is_unwritten()
+    }
+
+    /// See [`Standing::bound_to`].
+    pub(crate) fn bound_to(&self) -> Option<TriadId> {
+        self.standing.read().bound_to(self.has_history())
     }
 
     pub(crate) fn triad_time(&self) -> Timestamp {

@@ -60,6 +60,7 @@ pub(crate) async fn assemble(
                 address: config.servers[target.place()].clone(),
                 introduction: introduction.clone(),
                 standing: store.standing.clone(),
+                log: store.log.clone(),
                 environment: environment.clone(),
                 trouble: troubles[target.place()].clone(),
             };
@@ -92,6 +93,7 @@ pub(crate) async fn assemble(
         raft,
         machine,
         standing: store.standing,
+        beginning: tokio::sync::Mutex::default(),
         networks,
         survey: Survey::default(),
         sign: LeaderSign::new(),

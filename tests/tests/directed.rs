@@ -8,7 +8,7 @@ use licensing_core::id::Role;
 use licensing_tests::simulation::{End, Service, Site, Triad, play};
 use tokio::time::{Instant, sleep};
 
-use Role::{Primary, Secondary};
+use Role::{Primary, Secondary, Tertiary};
 
 /// Virtual time in which any election is over.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,5 +78,68 @@ fn a_triad_whose_founder_dies_at_once_is_founded_all_the_same() {
             until_master(&site, Primary).await;
         });
         assert_eq!(violations, [], "step {step}");
+    }
+}
+
+/// The founder loses its disk before the first decision, and founds again while a server that was promised to the first
+/// triad is away. That server holds nothing, so nothing may keep it away.
+#[test]
+fn a_promise_to_a_triad_that_never_began_keeps_nobody_away() {
+    for away in [Secondary, Tertiary] {
+        for step in 0..100 {
+            let violations = play(Triad::default(), 4, |site: Arc<Site<Triad>>| async move {
+                until_member(&site, away).await;
+                lose_the_founder(&site).await;
+                sleep(Duration::from_micros(step * 500)).await;
+                site.crash(away).await;
+                sleep(Duration::from_millis(300)).await;
+                site.start(away).await;
+                until_each_carries(&site).await;
+            });
+            assert_eq!(violations, [], "step {step}, the {away} was away");
+        }
+    }
+}
+
+/// The founder loses its disk while its first entries are on their way: some have come to one of the others, to both, or to
+/// none.
+#[test]
+fn a_triad_whose_founder_loses_its_disk_is_founded_all_the_same() {
+    for step in 0..200 {
+        let violations = play(Triad::default(), 5, |site: Arc<Site<Triad>>| async move {
+            until_member(&site, Secondary).await;
+            sleep(Duration::from_micros(step * 250)).await;
+            lose_the_founder(&site).await;
+            until_each_carries(&site).await;
+        });
+        assert_eq!(violations, [], "step {step}");
+    }
+}
+
+/// Waits until a server is a full member, be it of a triad that is about to be founded.
+async fn until_member(site: &Site<Triad>, role: Role) {
+    let begun = Instant::now();
+    while site.awake(role).is_none_or(|server| server.node().servers()[role.place()].remark.is_some()) {
+        assert!(begun.elapsed() < PATIENCE, "the {role} is no member after {PATIENCE:?}");
+        sleep(Duration::from_micros(50)).await;
+    }
+}
+
+async fn lose_the_founder(site: &Site<Triad>) {
+    site.crash(Primary).await;
+    site.host(Primary).disk().wipe();
+    site.start(Primary).await;
+}
+
+/// Each of the standbys is a full member: it carries the triad with the primary alone, longer than any lease lasts.
+async fn until_each_carries(site: &Site<Triad>) {
+    until_master(site, Primary).await;
+    for gone in [Tertiary, Secondary] {
+        until_member(site, gone).await;
+        site.crash(gone).await;
+        sleep(Duration::from_secs(1)).await;
+        until_master(site, Primary).await;
+        site.start(gone).await;
+        until_member(site, gone).await;
     }
 }

@@ -14,8 +14,9 @@ use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 /// Seeds of every run, unless told otherwise.
 const SEEDS: u64 = 400;
 
-/// Seeds that once found something.
-const FOUND_SOMETHING: &[u64] = &[192, 211, 317];
+/// Seeds that once found something, and what they played.
+const FOUND_SOMETHING: &[(Kind, u64)] =
+    &[(Kind::Triad, 192), (Kind::Triad, 211), (Kind::Triad, 317), (Kind::Upgrade, 21528)];
 
 /// Runs all seeds on all processors and gives the reports as they come.
 fn run_all(seeds: Range<u64>) -> mpsc::Receiver<(u64, Report)> {
@@ -68,7 +69,7 @@ fn no_claim_is_found_untrue_under_faults() {
 
 #[test]
 fn seeds_that_once_found_something_find_nothing_any_more() {
-    for seed in FOUND_SOMETHING {
-        assert_eq!(run_triad(Kind::Triad, &Options::of(*seed)).violations, [], "seed {seed}");
+    for (kind, seed) in FOUND_SOMETHING {
+        assert_eq!(run_triad(*kind, &Options::of(*seed)).violations, [], "seed {seed} --kind {kind}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use licensing_client::framing::{FrameError, decode_frame, encode_frame};
 use licensing_client::protocol::{Hello, PROTOCOL_VERSIONS, Refusal, Welcome, is_local};
-use licensing_core::versions::common_version;
+use licensing_core::spoken::common_version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};

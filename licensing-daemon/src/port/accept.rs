@@ -74,13 +74,20 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
             let Ok(permit) = server.connections.clone().try_acquire_owned() else {
                 return debug!(%from, "all connections are taken, closed");
             };
-            let node = server.node.clone();
+            let (node, mut closing) = (server.node.clone(), server.watch_closing());
             // Never on the node's thread: what a program does there may block.
             let threads = server.other_threads.clone().unwrap_or_else(Handle::current);
             place.move_to(&threads, |place| async move {
                 drop(place);
                 match stream.moved_here() {
-                    Ok(stream) => (door.serve)(Caller { stream: Box::new(stream), from: from.0, node }).await,
+                    Ok(stream) => {
+                        let caller = Caller { stream: Box::new(stream), from: from.0, node };
+                        tokio::select! {
+                            () = (door.serve)(caller) => {}
+                            // The node has stopped: there is nothing left to say.
+                            _ = closing.wait_for(|closing| *closing) => {}
+                        }
+                    }
                     Err(problem) => debug!(%from, "{problem}, closed"),
                 }
                 drop(permit);

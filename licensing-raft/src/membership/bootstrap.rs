@@ -4,8 +4,9 @@
 //! Unborn ──all three empty, the primary asks──▶ Founding (primary) / Member (others) ──initialized──▶ Member
 //!   └─────somebody has a history──────────────▶ Joining ──has everything the leader had──────────────▶ Member
 //! ```
-//! A single server founds a triad of itself. Only members vote. So the loss of a data directory can never make a server contradict what it once acknowledged,
-//! and no command is needed to replace a disk.
+//! A single server founds a triad of itself. Only members vote. So the loss of a data directory can never make a server
+//! contradict what it once acknowledged, and no command is needed to replace a disk. A member without a single entry is only
+//! promised: if its founder lost its disk before the first decision, it follows whoever founds next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +24,9 @@ pub(crate) async fn settle(shared: Arc<Shared>) {
     let mut goal = None;
     loop {
         match shared.standing.read() {
-            Standing::Member { .. } => return,
+            Standing::Member { .. } if shared.has_history() => return,
+            // Only promised: it may still have to join another triad.
+            Standing::Member { .. } => {}
             Standing::Unborn => unborn(&shared),
             Standing::Founding { triad_id } => founding(&shared, triad_id).await,
             Standing::Joining { triad_id } => joining(&shared, triad_id, &mut goal),
@@ -33,7 +36,8 @@ pub(crate) async fn settle(shared: Arc<Shared>) {
 }
 
 /// Another server is about to found the triad: agree, if there is nothing to lose here.
-pub(crate) fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), String> {
+pub(crate) async fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), String> {
+    let _beginning = shared.beginning.lock().await;
     let standing = shared.standing.read();
     if shared.has_history() {
         return Err(format!("the {} already has a history", shared.config.role));
@@ -47,7 +51,7 @@ pub(crate) fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), String> {
     }
 }
 
-fn change(shared: &Shared, standing: Standing) -> Result<(), String> {
+pub(super) fn change(shared: &Shared, standing: Standing) -> Result<(), String> {
     shared.standing.write(&standing).map_err(|error| {
         let why = format!("cannot write the standing of this server: {error}");
         shared.fail(why.clone());
@@ -115,6 +119,11 @@ async fn founding(shared: &Shared, triad_id: TriadId) {
         }
     }
     if agreed < needed(shared) && !shared.has_history() {
+        return;
+    }
+    let _beginning = shared.beginning.lock().await;
+    if shared.standing.read() != (Standing::Founding { triad_id }) {
+        // It has met a triad that exists.
         return;
     }
     let members: BTreeSet<u64> = shared.config.roles().map(Role::number).collect();

@@ -53,6 +53,16 @@ impl Standing {
         }
     }
 
+    /// The triad that this server cannot leave, which it names when it says hello. A server without an entry has nothing that
+    /// binds it: what it was told by a founder that lost its disk before the first decision must not keep it apart from
+    /// the triad that the same founder begins next. One that lost what it had is bound.
+    pub(crate) fn bound_to(&self, has_history: bool) -> Option<TriadId> {
+        match self {
+            Standing::Joining { triad_id } => *triad_id,
+            other => other.triad_id().filter(|_| has_history),
+        }
+    }
+
     pub(crate) fn may_vote(&self) -> bool {
         matches!(self, Standing::Member { .. })
     }
@@ -84,4 +94,24 @@ pub(crate) trait StandingKeeper: Send + Sync {
     fn write(&self, standing: &Standing) -> io::Result<()>;
     /// Lets another server process have the directory.
     fn release(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_bound_by_what_it_has_or_lost_and_not_by_a_promise() {
+        let id = TriadId([7; 16]);
+        for (standing, without, with) in [
+            (Standing::Unborn, None, None),
+            (Standing::Founding { triad_id: id }, None, Some(id)),
+            (Standing::Member { triad_id: id }, None, Some(id)),
+            (Standing::Joining { triad_id: Some(id) }, Some(id), Some(id)),
+            (Standing::Joining { triad_id: None }, None, None),
+        ] {
+            assert_eq!(standing.bound_to(false), without, "{standing:?} without an entry");
+            assert_eq!(standing.bound_to(true), with, "{standing:?} with entries");
+        }
+    }
 }

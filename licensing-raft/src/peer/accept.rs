@@ -61,7 +61,6 @@ pub(crate) fn accept<S>(
                 return tracing::warn!("the connection of a peer at {from} cannot be used: {error}");
             }
         };
-        let triad_id = shared.standing.read().triad_id();
         let nonce = match shared.environment.randomness.bytes() {
             Ok(nonce) => nonce,
             Err(error) => return tracing::error!("no randomness for a peer's hello: {error}"),
@@ -71,7 +70,7 @@ pub(crate) fn accept<S>(
             if read == Read::Nothing {
                 read_preamble(&mut stream).await?;
             }
-            shared.introduction.accept(stream, triad_id, nonce).await
+            shared.introduction.accept(stream, shared.bound_to(), nonce).await
         });
         let met = tokio::select! {
             biased;

@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
 use crate::engine::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
-use crate::membership::bootstrap;
-use crate::membership::standing::Standing;
+use crate::membership::standing::TriadId;
+use crate::membership::{admission, bootstrap};
 use crate::peer::checks::{self, Distrust};
 use crate::peer::frame::FrameError;
 use crate::peer::hello::Proven;
@@ -32,7 +32,7 @@ pub(crate) async fn serve<S>(shared: Arc<Shared>, proven: Proven<S>)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let Proven { peer, lane, reader, mut writer } = proven;
+    let Proven { peer, lane, triad_id, reader, mut writer } = proven;
     let assembly = Arc::new(Mutex::new(Assembly::default()));
     let requests = stream::unfold(reader, |mut reader| async move {
         let request = reader.message::<Envelope<PeerRequest>>("request of a peer").await;
@@ -50,7 +50,7 @@ where
     // New requests are first polled in the order of their arrival, which hands appends to openraft in order.
     let replies = requests.map(|Envelope { id, body }| {
         let (shared, assembly) = (shared.clone(), assembly.clone());
-        async move { Envelope { id, body: answer(&shared, peer, &assembly, body).await } }
+        async move { Envelope { id, body: answer(&shared, peer, triad_id, &assembly, body).await } }
     });
     let mut replies = std::pin::pin!(replies.buffer_unordered(CONCURRENCY));
     while let Some(reply) = replies.next().await {
@@ -70,17 +70,18 @@ where
 async fn answer(
     shared: &Arc<Shared>,
     peer: Role,
+    triad_id: Option<TriadId>,
     assembly: &Mutex<Assembly>,
     request: PeerRequest,
 ) -> PeerReply {
     let answered = match request {
-        PeerRequest::Append(request) => append(shared, peer, request).await,
+        PeerRequest::Append(request) => append(shared, peer, triad_id, request).await,
         PeerRequest::Vote(request) => vote(shared, peer, request, false).await,
         PeerRequest::PreVote(request) => vote(shared, peer, request, true).await,
         PeerRequest::Transfer(request) => transfer(shared, peer, request).await,
-        PeerRequest::Snapshot(chunk) => snapshot(shared, peer, assembly, chunk).await,
+        PeerRequest::Snapshot(chunk) => snapshot(shared, peer, triad_id, assembly, chunk).await,
         PeerRequest::Survey(report) => survey(shared, peer, report),
-        PeerRequest::Found(triad_id) => bootstrap::agree(shared, triad_id).map(|()| PeerReply::Found),
+        PeerRequest::Found(triad_id) => bootstrap::agree(shared, triad_id).await.map(|()| PeerReply::Found),
     };
     answered.unwrap_or_else(PeerReply::Refused)
 }
@@ -100,18 +101,16 @@ fn own_term(shared: &Shared) -> u64 {
     shared.raft.metrics().borrow_watched().current_term
 }
 
-/// A server without full membership takes entries only from a leader that knows how little it remembers.
-fn may_take_entries(shared: &Shared) -> Result<(), String> {
-    match shared.standing.read() {
-        Standing::Member { .. } | Standing::Founding { .. } => Ok(()),
-        Standing::Unborn => Err("this server does not belong to a triad yet".to_owned()),
-        Standing::Joining { .. } if shared.is_readmitted() => Ok(()),
-        Standing::Joining { .. } => Err("this server lost its log and waits to be readmitted".to_owned()),
-    }
-}
-
-async fn append(shared: &Shared, peer: Role, request: AppendRequest) -> Result<PeerReply, String> {
-    may_take_entries(shared)?;
+async fn append(
+    shared: &Shared,
+    peer: Role,
+    triad_id: Option<TriadId>,
+    request: AppendRequest,
+) -> Result<PeerReply, String> {
+    let _held = match request.entries.is_empty() {
+        true => admission::may_take_heartbeats(shared).map(|()| None),
+        false => admission::may_take_entries(shared, peer, triad_id).await,
+    }?;
     checks::append(peer, &request, own_term(shared)).map_err(|why| distrust(peer, why))?;
     let response = shared.raft.append_entries(request).await.map_err(|error| error.to_string())?;
     if !matches!(response, AppendResponse::HigherVote(_)) {
@@ -193,10 +192,11 @@ impl Assembly {
 async fn snapshot(
     shared: &Shared,
     peer: Role,
+    triad_id: Option<TriadId>,
     assembly: &Mutex<Assembly>,
     chunk: Chunk,
 ) -> Result<PeerReply, String> {
-    may_take_entries(shared)?;
+    let _held = admission::may_take_entries(shared, peer, triad_id).await?;
     let applied = shared.raft.metrics().borrow_watched().last_applied;
     checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(shared), applied)
         .map_err(|why| distrust(peer, why))?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use hmac::Mac;
 use licensing_core::codec;
 use licensing_core::id::Role;
-use licensing_core::versions::common_version;
+use licensing_core::spoken::common_version;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
@@ -42,6 +42,7 @@ pub(crate) struct Hello {
     pub(crate) triad: String,
     /// `PRIMARY_IS_MASTER` and timings: servers that differ in them would not fail over as promised.
     pub(crate) rules: String,
+    /// The triad that it is bound to, if any.
     pub(crate) triad_id: Option<TriadId>,
     pub(crate) lane: Lane,
     nonce: [u8; 32],
@@ -85,6 +86,8 @@ pub(crate) enum HelloError {
 pub(crate) struct Proven<S> {
     pub(crate) peer: Role,
     pub(crate) lane: Lane,
+    /// The triad that the far end is bound to, if any.
+    pub(crate) triad_id: Option<TriadId>,
     pub(crate) reader: FrameReader<ReadHalf<S>>,
     pub(crate) writer: FrameWriter<WriteHalf<S>>,
 }
@@ -179,7 +182,7 @@ impl Introduction {
             sending: tag(&secret, "frames of the dialer", &own, &theirs),
             receiving: tag(&secret, "frames of the acceptor", &own, &theirs),
         };
-        Ok(self.proven(theirs.role, lane, reader, writer, keys))
+        Ok(self.proven(theirs, reader, writer, keys))
     }
 
     /// Answers a peer whose preamble has been read.
@@ -210,13 +213,12 @@ impl Introduction {
             sending: tag(&secret, "frames of the acceptor", &theirs, &own),
             receiving: tag(&secret, "frames of the dialer", &theirs, &own),
         };
-        Ok(self.proven(theirs.role, theirs.lane, reader, writer, keys))
+        Ok(self.proven(theirs, reader, writer, keys))
     }
 
     fn proven<S: AsyncRead + AsyncWrite>(
         &self,
-        peer: Role,
-        lane: Lane,
+        theirs: Hello,
         mut reader: FrameReader<ReadHalf<S>>,
         mut writer: FrameWriter<WriteHalf<S>>,
         keys: FrameKeys,
@@ -224,7 +226,8 @@ impl Introduction {
         let authenticated = self.key.is_some();
         reader.proven(authenticated.then_some(keys.receiving));
         writer.proven(authenticated.then_some(keys.sending));
-        Proven { peer, lane, reader, writer }
+        let Hello { role: peer, lane, triad_id, .. } = theirs;
+        Proven { peer, lane, triad_id, reader, writer }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use licensing_core::address::ServerAddress;
 use licensing_core::codec;
 use licensing_core::id::Role;
 use tokio::sync::{mpsc, oneshot};
@@ -18,7 +19,7 @@ use crate::environment::{Environment, Stream};
 use crate::membership::standing::StandingKeeper;
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
 use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
-use licensing_core::address::ServerAddress;
+use crate::store::log::LogStore;
 
 /// Requests waiting for their turn on a lane; openraft pipelines at most 16 appends per peer.
 const QUEUE: usize = 64;
@@ -34,6 +35,7 @@ pub(crate) struct Route {
     pub(crate) address: ServerAddress,
     pub(crate) introduction: Introduction,
     pub(crate) standing: Arc<dyn StandingKeeper>,
+    pub(crate) log: LogStore,
     pub(crate) environment: Environment,
     /// Why the last dial failed; shown in the status.
     pub(crate) trouble: Arc<Mutex<Option<String>>>,
@@ -164,8 +166,8 @@ impl LinkTask {
         let nonce = route.environment.randomness.bytes().map_err(crate::peer::frame::FrameError::Io)?;
         let dialing = route.environment.dialer.dial(&route.address);
         let stream = dialing.await.map_err(crate::peer::frame::FrameError::Io)?;
-        let triad_id = route.standing.read().triad_id();
-        route.introduction.dial(stream, route.target, triad_id, self.lane, nonce).await
+        let bound_to = route.standing.read().bound_to(!route.log.is_unwritten());
+        route.introduction.dial(stream, route.target, bound_to, self.lane, nonce).await
     }
 
     /// Uses the connection until it breaks, then tells everybody who still waits.

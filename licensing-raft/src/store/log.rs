@@ -37,6 +37,11 @@ impl LogStore {
         self.persist.close();
     }
 
+    /// Whether no entry has ever been here: not one that is kept, not one that was purged.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.memory().last_index().is_none()
+    }
+
     fn memory(&self) -> MutexGuard<'_, Contents> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -207,19 +207,25 @@ pub struct Impostor<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Impostor<S> {
-    /// Says hello as the server of this configuration would, to the server that is expected at the far end. `nonce`
-    /// should be different each time.
+    /// Says hello as the server of this configuration would, to the server that is expected at the far end, and claims to
+    /// be bound to a triad, if any. `nonce` should be different each time.
     ///
     /// Errors: why the hello did not come to a good end.
     pub async fn meet(
         stream: S,
         config: &NodeConfig,
         expected: Role,
+        triad_id: Option<[u8; 16]>,
         nonce: [u8; 32],
     ) -> Result<Impostor<S>, String> {
         let introduction = introduction(config);
-        let proven = introduction.dial(stream, expected, None, Lane::Log, nonce).await;
+        let proven = introduction.dial(stream, expected, triad_id.map(TriadId), Lane::Log, nonce).await;
         Ok(Impostor { proven: proven.map_err(|error| error.to_string())?, sent: 0 })
+    }
+
+    /// The triad that the far end says it is bound to.
+    pub fn met(&self) -> Option<[u8; 16]> {
+        self.proven.triad_id.map(|id| id.0)
     }
 
     /// Sends a message and waits for what comes of it.

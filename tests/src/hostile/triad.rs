@@ -93,12 +93,25 @@ impl TcpTriad {
         self.addresses[role.place()]
     }
 
-    /// A connection to `to` on which somebody with the configuration of a server has proved himself.
+    /// A connection to `to` on which somebody with the configuration of a server has proved himself, as one of its triad.
     ///
     /// Errors: why he has not.
     pub async fn impostor(&self, config: &NodeConfig, to: Role) -> Result<Impostor<TcpStream>, String> {
+        let listener = self.stranger(config, to, None).await?;
+        self.stranger(config, to, listener.met()).await
+    }
+
+    /// The same, of the triad that is named.
+    ///
+    /// Errors: why he has not.
+    pub async fn stranger(
+        &self,
+        config: &NodeConfig,
+        to: Role,
+        triad_id: Option<[u8; 16]>,
+    ) -> Result<Impostor<TcpStream>, String> {
         let stream = TcpStream::connect(self.address(to)).await.map_err(|error| error.to_string())?;
-        let meeting = Impostor::meet(stream, config, to, [1; 32]);
+        let meeting = Impostor::meet(stream, config, to, triad_id, [1; 32]);
         timeout(PATIENCE, meeting).await.unwrap_or_else(|_| panic!("the {to} neither accepts nor refuses"))
     }
 

@@ -196,6 +196,25 @@ async fn a_peer_that_speaks_for_itself_is_not_believed_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn entries_come_only_from_a_server_that_names_the_same_triad() {
+    let mut triad = triad().await;
+    let before = triad.holdings().await;
+    let config = triad.config(Secondary).clone();
+    let mut nameless = triad.stranger(&config, Primary, None).await.unwrap();
+    let leader = Claim { term: before.views[0].term + 1, node: Secondary.number(), elected: true };
+    let entry = ((leader.term, last(&before).1 + 1), None);
+    let append =
+        Forged::Append { claim: leader, behind: Some(last(&before)), entries: vec![entry], commit: None };
+    let expected = "the secondary named no triad when it said hello, so it cannot have entries";
+    assert_eq!(nameless.say(&append).await, Reaction::Refused(expected.to_owned()));
+    let Err(refusal) = triad.stranger(&config, Primary, Some([9; 16])).await else { panic!("it was let in") };
+    assert!(refusal.contains("the data directories belong to different triads"), "{refusal}");
+    unharmed(&mut triad, &before, "entries of strangers").await;
+    triad.still_decides().await;
+    triad.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_whose_clock_is_absurd_is_outvoted() {
     let mut triad = triad().await;
     let config = triad.config(Tertiary).clone();
@@ -266,7 +285,7 @@ async fn what_an_honest_peer_said_cannot_be_said_again() {
         }
     });
     let config = triad.config(Secondary).clone();
-    let mut secondary = Impostor::meet(near, &config, Primary, [9; 32]).await.unwrap();
+    let mut secondary = Impostor::meet(near, &config, Primary, None, [9; 32]).await.unwrap();
     let report = Forged::Survey { role: Secondary, clock: 0, version: "said once".to_owned(), readmitted: 0 };
     assert!(matches!(secondary.say(&report).await, Reaction::Taken(_)));
     drop(secondary);

@@ -2,7 +2,7 @@
 //! several of them ask.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use licensing_core::id::{LogIndex, Timestamp};
 use licensing_core::state::State;
@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::machine::{Machine, Raft};
 use crate::mastership::Mastership;
 use crate::mastership::leader_sign::LeaderSign;
+use crate::membership::readmission::Readmissions;
 use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::Introduction;
 use crate::peer::known::Survey;
@@ -55,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     pub(crate) handovers: AtomicU32,
     pub(crate) counts: Counts,
-    pub(crate) readmitted: Mutex<Vec<[u8; 16]>>,
+    pub(crate) readmissions: Readmissions,
     pub(crate) failure: Watched<Option<String>>,
     pub(crate) proposals: Semaphore,
     pub(crate) reception: Reception,
@@ -113,7 +114,7 @@ impl Shared {
             leaving: self.is_leaving(),
             software_version: self.config.software_version.clone(),
             known_edition: self.config.known_edition,
-            readmitted: self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            readmitted: self.readmissions.boots(),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::error::StartError;
 use crate::machine::{Machine, Raft};
 use crate::mastership::leader_sign::LeaderSign;
 use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
+use crate::membership::readmission::Readmissions;
 use crate::membership::{bootstrap, upgrade};
 use crate::peer::asking;
 use crate::peer::hello::Introduction;
@@ -110,7 +111,7 @@ pub(crate) async fn assemble(
         stopped: AtomicBool::new(false),
         handovers: AtomicU32::new(0),
         counts: Counts::default(),
-        readmitted: Mutex::default(),
+        readmissions: Readmissions::default(),
         failure,
         proposals: Semaphore::new(MAX_PROPOSALS),
         reception: Reception::new(),

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use licensing_core::id::Role;
+use licensing_core::command::Identity;
+use licensing_core::id::{Role, Token};
 use licensing_tests::simulation::{End, Service, Site, Triad, play};
 use tokio::time::{Instant, sleep};
 
@@ -114,6 +115,37 @@ fn a_triad_whose_founder_loses_its_disk_is_founded_all_the_same() {
         });
         assert_eq!(violations, [], "step {step}");
     }
+}
+
+/// The primary is cut off and does not notice that the others went on without it; then they die, and one of them loses its
+/// disk. An empty server must not make a quorum with a leader of the past: what the two others decided would be undone.
+#[test]
+fn a_leader_of_the_past_is_no_quorum_with_an_empty_server() {
+    let between =
+        |other| [(End::Server(Primary), End::Server(other)), (End::Server(other), End::Server(Primary))];
+    let violations = play(Triad::default(), 6, |site: Arc<Site<Triad>>| async move {
+        until_master(&site, Primary).await;
+        site.network.cut([Secondary, Tertiary].into_iter().flat_map(between));
+        until_master(&site, Secondary).await;
+        let node = site.awake(Secondary).expect("it is master").node().clone();
+        let word = String::new;
+        let identity = Identity { user: word(), host: word(), display: word(), pid: 1, project: word() };
+        let session = node.open_session(Token([7; 16]), identity, None).await.expect("it is master").id();
+        site.crash(Secondary).await;
+        site.crash(Tertiary).await;
+        site.host(Tertiary).disk().wipe();
+        // What the secondary sent is still under way, and would tell the primary that it is of the past.
+        site.network.mend(between(Tertiary));
+        site.start(Tertiary).await;
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!(site.service.master(&site.servers()), None, "the tertiary had lost its disk");
+        site.network.mend(between(Secondary));
+        site.start(Secondary).await;
+        until_master(&site, Primary).await;
+        let primary = site.awake(Primary).expect("it is master");
+        assert!(primary.node().look(|state| state.sessions().any(|known| known == session)));
+    });
+    assert_eq!(violations, []);
 }
 
 /// Waits until a server is a full member, be it of a triad that is about to be founded.

@@ -15,8 +15,21 @@ use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 const SEEDS: u64 = 400;
 
 /// Seeds that once found something, and what they played.
-const FOUND_SOMETHING: &[(Kind, u64)] =
-    &[(Kind::Triad, 192), (Kind::Triad, 211), (Kind::Triad, 317), (Kind::Upgrade, 21528)];
+const FOUND_SOMETHING: &[(Kind, u64)] = &[
+    (Kind::Triad, 192),
+    (Kind::Triad, 211),
+    (Kind::Triad, 317),
+    // A standby that was promised to a triad which never began was kept out of the one that did.
+    (Kind::Upgrade, 21_528),
+    (Kind::Triad, 778_055),
+    // A leader of the past made a quorum with a server that had lost its disk.
+    (Kind::Upgrade, 3_000_291),
+    (Kind::Triad, 3_001_712),
+    // The harness took a server for away that had just come back.
+    (Kind::Triad, 777_242),
+    (Kind::Triad, 3_003_652),
+    (Kind::Triad, 3_005_372),
+];
 
 /// Runs all seeds on all processors and gives the reports as they come.
 fn run_all(seeds: Range<u64>) -> mpsc::Receiver<(u64, Report)> {

@@ -8,11 +8,11 @@ use crate::membership::standing::{Standing, TriadId};
 use crate::shared::Shared;
 
 /// A server without full membership hears only a leader that knows how little it remembers.
-pub(crate) fn may_take_heartbeats(shared: &Shared) -> Result<(), String> {
+pub(crate) fn may_take_heartbeats(shared: &Shared, peer: Role) -> Result<(), String> {
     match shared.standing.read() {
         Standing::Member { .. } | Standing::Founding { .. } => Ok(()),
         Standing::Unborn => Err("this server does not belong to a triad yet".to_owned()),
-        Standing::Joining { .. } if shared.is_readmitted() => Ok(()),
+        Standing::Joining { .. } if shared.is_readmitted_by(peer) => Ok(()),
         Standing::Joining { .. } => Err("this server lost its log and waits to be readmitted".to_owned()),
     }
 }
@@ -26,7 +26,7 @@ pub(crate) async fn may_take_entries(
     peer: Role,
     theirs: Option<TriadId>,
 ) -> Result<Option<MutexGuard<'_, ()>>, String> {
-    may_take_heartbeats(shared)?;
+    may_take_heartbeats(shared, peer)?;
     let first = if shared.has_history() { None } else { Some(shared.beginning.lock().await) };
     let Some(theirs) = theirs else {
         return Err(format!("the {peer} named no triad when it said hello, so it cannot have entries"));

@@ -140,13 +140,11 @@ async fn founding(shared: &Shared, triad_id: TriadId) {
 }
 
 /// Membership comes back once this server holds everything the leader held when it was readmitted: every entry this
-/// server may have acknowledged in its former life is among them, because no leader could be elected without it.
+/// server may have acknowledged in its former life is among them, because that leader was heard by the third server
+/// after this one had returned (`readmission`): nobody else could have been elected, nor anything decided without it.
 fn joining(shared: &Shared, triad_id: Option<TriadId>, goal: &mut Option<LogIndex>) {
-    if !shared.is_readmitted() {
-        return;
-    }
-    let mut leader = shared.config.others().filter_map(|role| shared.survey.fresh(role));
-    let Some(leader) = leader.find(|heard| heard.report.leads) else { return };
+    let mut leaders = shared.config.others().filter(|role| shared.is_readmitted_by(*role));
+    let Some(leader) = leaders.next().and_then(|role| shared.survey.fresh(role)) else { return };
     let triad_id = triad_id.or(leader.report.standing.triad_id());
     if goal.is_none() {
         *goal = leader.report.last_log_index;

@@ -1,7 +1,13 @@
 //! Servers that returned with less than they had acknowledged: the leader notes that it knows, and only then do they take
-//! entries again.
+//! entries again, and only its own.
 
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use licensing_core::id::Role;
+use openraft::Instant as _;
+use openraft::async_runtime::WatchReceiver;
+use tokio::time::Instant;
 
 use crate::membership::standing::Standing;
 use crate::shared::Shared;
@@ -9,43 +15,91 @@ use crate::shared::Shared;
 /// Boots of peers that are remembered as readmitted.
 const READMITTED: usize = 8;
 
+/// Which peers returned with less than they had acknowledged, as a leader knows them by their boots.
+#[derive(Default)]
+pub(crate) struct Readmissions(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// The last boot of each that returned, and since when this server has known.
+    returned: BTreeMap<Role, ([u8; 16], Instant)>,
+    readmitted: Vec<[u8; 16]>,
+}
+
+impl Readmissions {
+    /// The boots that were readmitted.
+    pub(crate) fn boots(&self) -> Vec<[u8; 16]> {
+        self.lock().readmitted.clone()
+    }
+
+    /// Since when this server has known that a peer of this boot returned with less.
+    fn known_since(&self, role: Role, boot: [u8; 16]) -> Instant {
+        let mut known = self.lock();
+        let (returned, since) = known.returned.entry(role).or_insert((boot, Instant::now()));
+        if *returned != boot {
+            (*returned, *since) = (boot, Instant::now());
+        }
+        *since
+    }
+
+    fn note(&self, boot: [u8; 16]) {
+        let mut known = self.lock();
+        if known.readmitted.len() == READMITTED {
+            known.readmitted.remove(0);
+        }
+        known.readmitted.push(boot);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Peers that returned with less than they had acknowledged may be brought up to date: openraft would otherwise never
 /// replicate to them again.
 pub(crate) async fn readmit(shared: &Shared) {
     for role in shared.config.others() {
         let Some(heard) = shared.survey.fresh(role) else { continue };
+        let boot = heard.report.boot;
         let lost = matches!(heard.report.standing, Standing::Joining { .. } | Standing::Unborn);
-        if !lost || shared.has_readmitted(heard.report.boot) {
+        if !lost || shared.readmissions.boots().contains(&boot) {
+            continue;
+        }
+        let since = shared.readmissions.known_since(role, boot);
+        if !third_follows(shared, role, since) {
             continue;
         }
         match shared.raft.trigger().allow_next_revert(&role.number(), true).await {
             Ok(_) => {
                 tracing::info!("the {role} returned without its log, it is brought up to date");
-                shared.readmit(heard.report.boot);
+                shared.readmissions.note(boot);
             }
             Err(error) => tracing::warn!("cannot readmit the {role}: {error}"),
         }
     }
 }
 
+/// Whether the third server has answered this leader since `lost` returned. If it has not, it may have elected another one
+/// together with `lost`, and what the two decided is in neither log that is left: a leader that was cut off would make a
+/// quorum with an empty server.
+fn third_follows(shared: &Shared, lost: Role, since: Instant) -> bool {
+    let metrics = shared.raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let since = since.elapsed();
+    // An answer may stand for an append that was made so much later (see `pipelined`).
+    let needed = shared.networks.append_patience;
+    shared.config.others().filter(|role| *role != lost).any(|third| {
+        let acked =
+            metrics.heartbeat.as_ref().and_then(|acked| acked.get(&third.number()).copied().flatten());
+        acked.is_some_and(|acked| acked.elapsed() + needed < since)
+    })
+}
+
 impl Shared {
-    fn readmit(&self, boot: [u8; 16]) {
-        let mut readmitted = self.readmitted.lock().unwrap_or_else(PoisonError::into_inner);
-        if readmitted.len() == READMITTED {
-            readmitted.remove(0);
-        }
-        readmitted.push(boot);
-    }
-
-    fn has_readmitted(&self, boot: [u8; 16]) -> bool {
-        self.readmitted.lock().unwrap_or_else(PoisonError::into_inner).contains(&boot)
-    }
-
-    /// Whether a leader that is there knows how little this server remembers.
-    pub(crate) fn is_readmitted(&self) -> bool {
-        self.config
-            .others()
-            .filter_map(|role| self.survey.fresh(role))
-            .any(|heard| heard.report.leads && heard.report.readmitted.contains(&self.boot))
+    /// Whether `peer` leads and knows how little this server remembers.
+    pub(crate) fn is_readmitted_by(&self, peer: Role) -> bool {
+        self.survey
+            .fresh(peer)
+            .is_some_and(|heard| heard.report.leads && heard.report.readmitted.contains(&self.boot))
     }
 }

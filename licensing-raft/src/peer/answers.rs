@@ -108,7 +108,7 @@ async fn append(
     request: AppendRequest,
 ) -> Result<PeerReply, String> {
     let _held = match request.entries.is_empty() {
-        true => admission::may_take_heartbeats(shared).map(|()| None),
+        true => admission::may_take_heartbeats(shared, peer).map(|()| None),
         false => admission::may_take_entries(shared, peer, triad_id).await,
     }?;
     checks::append(peer, &request, own_term(shared)).map_err(|why| distrust(peer, why))?;

@@ -230,9 +230,9 @@ impl<S: Service> Troubles<S> {
     async fn pause(&self, role: Role, duration: Duration) {
         let Ok(_alone) = self.site.host(role).trouble().try_lock() else { return };
         self.site.count(seen::PAUSE);
-        self.site.host(role).gate().close();
+        self.site.pause(role);
         sleep(duration).await;
-        self.site.host(role).gate().open();
+        self.site.resume(role);
     }
 
     async fn blackout(&self, duration: Duration, what: &'static str) {

@@ -184,6 +184,8 @@ pub struct Site<S: Service> {
     pub stop: Watched<bool>,
     pub(crate) hosts: [Host; 3],
     servers: Mutex<Servers<S>>,
+    /// Since when a server has been down, or has stood still.
+    away_since_us: Mutex<[Option<u64>; 3]>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     violations: Mutex<Vec<Violation>>,
 }
@@ -204,6 +206,7 @@ impl<S: Service> Site<S> {
             stop: Watched::new(false),
             hosts,
             servers: Mutex::new([const { None }; 3]),
+            away_since_us: Mutex::new([Some(0); 3]),
             counts: Mutex::default(),
             violations: Mutex::default(),
         }
@@ -230,13 +233,27 @@ impl<S: Service> Site<S> {
         server.filter(|_| !self.host(role).gate().is_closed())
     }
 
+    /// Since when a server has been down, or has stood still; `None` for one that may be heard.
+    pub fn away_since_us(&self, role: Role) -> Option<u64> {
+        lock(&self.away_since_us)[role.place()]
+    }
+
+    fn set_away(&self, role: Role, away: bool) {
+        let since = &mut lock(&self.away_since_us)[role.place()];
+        *since = away.then(|| since.unwrap_or_else(|| self.recorder.now_us()));
+    }
+
     fn set_server(&self, role: Role, server: Option<S::Server>) {
         lock(&self.servers)[role.place()] = server;
     }
 
     /// Starts a server on what its host keeps. One that is right to refuse stays down.
     pub async fn start(&self, role: Role) {
-        match self.service.start(self.host(role)).await {
+        // Others may hear it before it says that it runs.
+        self.set_away(role, false);
+        let started = self.service.start(self.host(role)).await;
+        self.set_away(role, started.is_err());
+        match started {
             Ok(server) => self.set_server(role, Some(server)),
             Err(why) if self.service.may_stop(self, role, &why) => self.count(REFUSED),
             Err(why) => self.fail("every server starts on what its disk holds", format!("the {role}: {why}")),
@@ -247,9 +264,22 @@ impl<S: Service> Site<S> {
     pub async fn crash(&self, role: Role) {
         let Some(server) = self.servers()[role.place()].clone() else { return };
         self.set_server(role, None);
+        self.set_away(role, true);
         self.network.refuse(role);
         self.service.crash(&server).await;
         self.host(role).end_tasks().await;
+        self.host(role).gate().open();
+    }
+
+    /// The server stands still until [`Site::resume`].
+    pub fn pause(&self, role: Role) {
+        self.set_away(role, true);
+        self.host(role).gate().close();
+    }
+
+    /// The server goes on where it stood still.
+    pub fn resume(&self, role: Role) {
+        self.set_away(role, self.servers()[role.place()].is_none());
         self.host(role).gate().open();
     }
 

@@ -52,8 +52,6 @@ pub(super) struct Watch {
     pub(super) last_master: Option<Role>,
     /// Counted of each server's present life.
     pub(super) counted: [(u64, u64); 3],
-    /// Since when each server does not run or stands still, in microseconds.
-    pub(super) down_since_us: [Option<u64>; 3],
     /// The newest edition of the rules that any server applies.
     pub(super) edition: Edition,
     /// Which servers have run in a version that knows all rules.

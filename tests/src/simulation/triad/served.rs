@@ -207,7 +207,6 @@ impl Service for Triad {
         let mut watch = self.watch();
         watch.masters(site);
         watch.editions(site);
-        watch.who_is_away(site);
         for role in Role::ALL {
             if let Some(server) = &site.servers()[role.place()] {
                 watch.count(site, role, server);

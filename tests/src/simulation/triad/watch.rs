@@ -51,26 +51,7 @@ impl Watch {
             if role == Role::Tertiary {
                 site.count(seen::CARETAKER);
             }
-            self.handover(site, role);
-        }
-    }
-
-    pub(super) fn who_is_away(&mut self, site: &Site<Triad>) {
-        for role in Role::ALL {
-            let away = site.awake(role).is_none();
-            let since = &mut self.down_since_us[role.place()];
-            *since = away.then(|| since.unwrap_or_else(|| site.recorder.now_us()));
-        }
-    }
-
-    /// A leader has begun to hand over.
-    fn handover(&self, site: &Site<Triad>, from: Role) {
-        let now_us = site.recorder.now_us();
-        let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
-        let gone =
-            |role: Role| self.down_since_us[role.place()].is_some_and(|since| now_us - since > NOTICED_US);
-        if targets().all(gone) {
-            site.fail(claim::HANDOVER_TO_SOMEBODY, format!("by the {from} at {now_us} us"));
+            handover(site, role);
         }
     }
 
@@ -130,5 +111,15 @@ impl Watch {
                 site.fail(claim::STOPS_FOR_A_REASON, stopped);
             }
         }
+    }
+}
+
+/// A leader has begun to hand over.
+fn handover(site: &Site<Triad>, from: Role) {
+    let now_us = site.recorder.now_us();
+    let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
+    let gone = |role: Role| site.away_since_us(role).is_some_and(|since| now_us - since > NOTICED_US);
+    if targets().all(gone) {
+        site.fail(claim::HANDOVER_TO_SOMEBODY, format!("by the {from} at {now_us} us"));
     }
 }

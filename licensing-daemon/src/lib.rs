@@ -55,4 +55,8 @@ pub use daemon::{Daemon, RunError, listen};
 pub use port::door::Caller;
 pub use rights::judge::Asked;
 
+/// What to log of a daemon, as a filter of `tracing_subscriber::EnvFilter`: [`licensing_raft::LOG_FILTER`] without what the
+/// node says of the mastership, which the daemon says in words of its own.
+pub const LOG_FILTER: &str = "info,openraft=error,sled=warn,licensing_raft::mastership::judge=warn";
+
 pub use licensing_client::license_file::{LicenseFile, LicenseFileError};

@@ -125,11 +125,12 @@ pub enum StartError {
     Engine(String),
 }
 
-/// A proposal without a definite answer. Only [`ProposeError::Unknown`] leaves open whether it happened.
+/// A proposal without a definite answer. Only [`ProposeError::Unknown`] leaves open whether it happened: all others say that
+/// nothing was done, and nothing will be. That holds while the node stops, and afterwards, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProposeError {
-    /// Nothing was done: this server is not the master.
+    /// Nothing was done: this server is not the master, or not any more. Of a read: this server cannot tell.
     #[error("this server is not the master, {}", match master { Some(role) => format!("the {role} is"), None => "and none is known".to_owned() })]
     NotMaster {
         /// Who is, if known.
@@ -149,10 +150,11 @@ pub enum ProposeError {
         /// Largest accepted.
         limit: usize,
     },
-    /// It may or may not have happened; ask again with the same request number.
+    /// It may or may not have happened, and may still. Ask again with the same request number, here or at the new master.
     #[error("unknown whether it was done: {0}")]
     Unknown(String),
-    /// The node has stopped.
+    /// Nothing was done: the node has stopped by itself, because of its disk for instance. One that was stopped by
+    /// [`Node::stop`](crate::Node::stop) says [`ProposeError::NotMaster`].
     #[error("the node has stopped: {0}")]
     Stopped(String),
 }

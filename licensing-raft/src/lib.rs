@@ -89,13 +89,19 @@ pub use config::{NodeConfig, PeerKey, Timings};
 pub use environment::Environment;
 pub use error::{ConfigError, ProposeError, StartError};
 pub use mastership::Mastership;
+pub use mastership::resign::HandOverError;
 pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
-pub use session::{ClientAction, Session, SessionError};
+pub use session::{AdminAction, ClientAction, Session, SessionError};
 
 pub use licensing_core::address::ServerAddress;
 pub use status::counts::NodeCounts;
 pub use status::health::ServerHealth;
+pub use status::metrics::NodeMetrics;
+
+/// What to log of a node, as a filter of `tracing_subscriber::EnvFilter`: everything a person should see, and nothing of what
+/// openraft and sled say to their own authors.
+pub const LOG_FILTER: &str = "info,openraft=error,sled=warn";
 
 /// First bytes of a peer's connection: a listener that serves others as well tells peers by them.
 pub const PEER_PREAMBLE: [u8; 4] = *b"\0LSP";

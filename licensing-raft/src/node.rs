@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use licensing_core::address::ServerAddress;
 use licensing_core::command::Command;
 use licensing_core::event::Event;
-use licensing_core::id::SessionId;
+use licensing_core::id::{Role, SessionId};
 use licensing_core::license::Compiled;
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
@@ -26,6 +27,7 @@ use crate::engine::thread::NodeThread;
 use crate::engine::watch::{Watched, Watcher};
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
+use crate::mastership::resign::{self, HandOverError};
 use crate::mastership::{Mastership, judge};
 use crate::membership::upgrade::{UpgradeError, UpgradeStatus};
 use crate::peer::accept::{self, Read};
@@ -33,6 +35,7 @@ use crate::shared::Shared;
 use crate::start::{assemble, seed};
 use crate::status::counts::NodeCounts;
 use crate::status::health::{self, ServerHealth};
+use crate::status::metrics::NodeMetrics;
 use crate::stop;
 use crate::store::Store;
 
@@ -130,8 +133,16 @@ impl Node {
 
     /// Asks the triad for a decision. Returns its answer once it is on the disks of a quorum.
     ///
-    /// Fails without a definite answer; see [`ProposeError`] for which failures leave it open. Asking again is safe for
-    /// every [`Command`]: a resent one gets its first answer.
+    /// Fails without a definite answer; see [`ProposeError`] for which failures leave it open. It waits for two leases at
+    /// most. A future that is dropped takes nothing back: what was proposed may be decided all the same.
+    ///
+    /// Asking again is safe for every [`Command`]. A numbered [`Command::Call`] gets its first answer, as long as its session
+    /// lives and nothing later was acknowledged. [`Command::OpenSession`] gives the same session while that lives, and opens
+    /// another one afterwards. The rest may be done twice, and the second time changes nothing.
+    ///
+    /// Nothing is asked of the license here: whoever embeds a node installs one ([`Node::install`]), and until then every
+    /// feature is unknown. Do not hand on a [`Command`] that a client has sent: it may be an administrator's. For clients
+    /// there is [`Node::open_session`].
     pub async fn propose(&self, command: Command) -> Result<Answer, ProposeError> {
         self.shared.propose(&command).await
     }
@@ -159,7 +170,11 @@ impl Node {
         self.shared.machine.look(look)
     }
 
-    /// A sign of life of a session: its grace begins anew.
+    /// A sign of life of a session: its grace begins anew. Only the master judges silence, so on another server it does
+    /// nothing. An id that is no session's is forgotten within a second; check it before, as [`Session::alive`] does, where
+    /// strangers can invent ids.
+    ///
+    /// [`Session::alive`]: crate::Session::alive
     pub fn touch(&self, session: SessionId) {
         self.shared.signs_of_life.note(session);
     }
@@ -217,6 +232,32 @@ impl Node {
     /// Fails when this server is not the master, or when a server is not there to say what it knows.
     pub async fn finish_upgrade(&self) -> Result<Answer, UpgradeError> {
         self.shared.finish_upgrade().await
+    }
+
+    /// What this node was told when it started.
+    pub fn config(&self) -> &NodeConfig {
+        &self.shared.config
+    }
+
+    /// Where a server listens; `None` for one that there is not.
+    pub fn address_of(&self, role: Role) -> Option<&ServerAddress> {
+        self.shared.config.servers.get(role.place())
+    }
+
+    /// Hands the mastership to the best other server and goes on as a standby; gives the one that took it. It stays there
+    /// until it is wanted elsewhere: a primary that is wanted as master (PRIMARY_IS_MASTER) gets it back. For good it goes
+    /// by [`AdminAction::PreferMaster`](crate::AdminAction::PreferMaster).
+    ///
+    /// # Errors
+    ///
+    /// This server is not the master, no other one can take it now, or the one that was asked did not; then this one goes on.
+    pub async fn hand_over(&self) -> Result<Role, HandOverError> {
+        self.shared.tasks.scope(resign::to_the_best(&self.shared)).await
+    }
+
+    /// Where this node stands, for metrics: cheap, and a few milliseconds old at most.
+    pub fn metrics(&self) -> NodeMetrics {
+        NodeMetrics::of(&self.shared)
     }
 
     /// How often the rarer things have happened.

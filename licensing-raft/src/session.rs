@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use licensing_core::command::{Action, Call, Command, Identity};
-use licensing_core::id::{Handle, RequestId, Seats, SessionId, Token};
+use licensing_core::command::{Action, Call, Command, Identity, Removal};
+use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 
 use crate::error::ProposeError;
@@ -40,6 +40,36 @@ impl From<ClientAction> for Action {
                 Action::Checkout { vendor, feature, version, seats }
             }
             ClientAction::Checkin { handle } => Action::Checkin { handle, owner: None },
+        }
+    }
+}
+
+/// What only an administrator may ask for. It is as numbered as what clients ask, and the program decides who is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdminAction {
+    /// Takes seats away from whoever holds them.
+    Remove(Removal),
+    /// Keeps a server from being master, or allows it again.
+    Maintain {
+        /// Which one.
+        role: Role,
+        /// `true` keeps it from being master.
+        on: bool,
+    },
+    /// Asks for a certain master, for as long as it can be.
+    PreferMaster {
+        /// `None` leaves it to the rules again.
+        role: Option<Role>,
+    },
+}
+
+impl From<AdminAction> for Action {
+    fn from(action: AdminAction) -> Action {
+        match action {
+            AdminAction::Remove(removal) => Action::Remove(removal),
+            AdminAction::Maintain { role, on } => Action::Maintain { role, on },
+            AdminAction::PreferMaster { role } => Action::PreferMaster { role },
         }
     }
 }
@@ -103,8 +133,21 @@ impl Session {
     ///
     /// No definite answer, or the session is gone. A denial is an answer.
     pub async fn call(&self, number: RequestId, action: ClientAction) -> Result<Answer, SessionError> {
+        self.ask(number, action.into()).await
+    }
+
+    /// [`Session::call`] for what the program lets only its administrators do. Nothing is checked here.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn administer(&self, number: RequestId, action: AdminAction) -> Result<Answer, SessionError> {
+        self.ask(number, action.into()).await
+    }
+
+    async fn ask(&self, number: RequestId, action: Action) -> Result<Answer, SessionError> {
         let acknowledged = RequestId(number.0.saturating_sub(1));
-        let (session, token, action) = (self.id, self.token, action.into());
+        let (session, token) = (self.id, self.token);
         let call = Call { session, token, request: number, acknowledged, action };
         let answer = self.node.propose(Command::Call(call)).await?;
         match answer.outcome {

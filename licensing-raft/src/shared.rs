@@ -18,7 +18,7 @@ use crate::environment::Environment;
 use crate::machine::{Machine, Raft};
 use crate::mastership::Mastership;
 use crate::mastership::leader_sign::LeaderSign;
-use crate::membership::readmission::Readmissions;
+use crate::membership::returned::Returned;
 use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::Introduction;
 use crate::peer::known::Survey;
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     pub(crate) handovers: AtomicU32,
     pub(crate) counts: Counts,
-    pub(crate) readmissions: Readmissions,
+    pub(crate) returned: Returned,
     pub(crate) failure: Watched<Option<String>>,
     pub(crate) proposals: Semaphore,
     pub(crate) reception: Reception,
@@ -114,7 +114,7 @@ impl Shared {
             leaving: self.is_leaving(),
             software_version: self.config.software_version.clone(),
             known_edition: self.config.known_edition,
-            readmitted: self.readmissions.boots(),
+            readmitted: self.returned.boots(),
         }
     }
 }

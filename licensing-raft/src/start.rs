@@ -17,7 +17,7 @@ use crate::error::StartError;
 use crate::machine::{Machine, Raft};
 use crate::mastership::leader_sign::LeaderSign;
 use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
-use crate::membership::readmission::Readmissions;
+use crate::membership::returned::Returned;
 use crate::membership::{bootstrap, upgrade};
 use crate::peer::asking;
 use crate::peer::hello::Introduction;
@@ -38,7 +38,7 @@ use crate::store::Store;
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that on a slow machine too, at 4,000 decisions a second, a waiting one is answered within its deadline.
-const MAX_PROPOSALS: usize = 2048;
+pub(crate) const MAX_PROPOSALS: usize = 2048;
 
 pub(crate) async fn assemble(
     config: NodeConfig,
@@ -111,7 +111,7 @@ pub(crate) async fn assemble(
         stopped: AtomicBool::new(false),
         handovers: AtomicU32::new(0),
         counts: Counts::default(),
-        readmissions: Readmissions::default(),
+        returned: Returned::default(),
         failure,
         proposals: Semaphore::new(MAX_PROPOSALS),
         reception: Reception::new(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::engine::runtime::off_thread;
 use crate::mastership::Mastership;
 use crate::mastership::handover::hand_over;
-use crate::mastership::pin::successor;
+use crate::mastership::resign::successor;
 use crate::peer::asking;
 use crate::shared::Shared;
 

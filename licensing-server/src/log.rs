@@ -13,9 +13,6 @@ use tracing::warn;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless RUST_LOG says otherwise. The mastership log of the node would repeat ours.
-const DEFAULT_LOG: &str = "info,openraft=error,sled=warn,licensing_raft::mastership::judge=warn";
-
 /// Lines that may wait to be written: two seconds of the fastest machine, some 20 MB.
 const LINES_WAITING: usize = 100_000;
 
@@ -45,7 +42,8 @@ impl Log {
     pub(crate) fn to_stderr(format: LogFormat) -> Log {
         let (writer, left_out, writing) =
             writer(BufWriter::with_capacity(LOG_BUFFER, io::stderr()), LINES_WAITING);
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+        let filter = EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| EnvFilter::new(licensing_daemon::LOG_FILTER));
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
         let set = match format {
             LogFormat::Text => log.with_ansi(false).try_init(),

@@ -43,6 +43,8 @@ pub struct Programs {
     pub ctl: PathBuf,
     /// `lmutil`.
     pub lmutil: PathBuf,
+    /// The example of a daemon of one's own.
+    pub acmed: PathBuf,
     /// The target directory: what a failed run leaves goes to `tmp` below it.
     pub target: PathBuf,
 }
@@ -90,6 +92,7 @@ fn build() -> io::Result<Programs> {
         server: program("licensing-server"),
         ctl: program("licensectl"),
         lmutil: program("lmutil"),
+        acmed: program("examples/acmed"),
         target,
     })
 }

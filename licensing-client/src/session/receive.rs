@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use licensing_core::command::Action;
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use tracing::debug;
 
@@ -288,6 +289,11 @@ impl<W: Waiter> Session<W> {
 impl<W> Asked<W> {
     /// What is known of a request when the session ends before its answer came.
     fn error_at_end(&self, over: &RequestError) -> RequestError {
+        // Returned or not, the seats went with the session.
+        let is_return = matches!(self.action, Action::Checkin { .. });
+        if is_return && matches!(over, RequestError::SessionLost { .. }) {
+            return over.clone();
+        }
         if self.in_doubt || self.sending == Sending::InFlight {
             let reason = format!("no answer had come when the session ended ({over})");
             RequestError::Unknown { what: words::action(&self.action), reason }

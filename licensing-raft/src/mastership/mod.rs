@@ -6,6 +6,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod judge;
 pub(crate) mod leader_sign;
 pub(crate) mod pin;
+pub(crate) mod resign;
 
 use licensing_core::id::Role;
 

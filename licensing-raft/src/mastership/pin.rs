@@ -11,7 +11,6 @@ use std::time::Duration;
 use licensing_core::id::Role;
 use licensing_core::mastership::{Candidate, MastershipView, desired_master};
 use licensing_core::mutant::{Mutant, planted};
-use openraft::async_runtime::WatchReceiver;
 use openraft::{Instant as _, ServerState};
 use tokio::time::Instant;
 
@@ -92,7 +91,7 @@ fn wanted_elsewhere(shared: &Shared, metrics: &Metrics, penalties: &BTreeMap<Rol
     desired_master(&view).filter(|role| *role != own)
 }
 
-fn peer_candidate(
+pub(super) fn peer_candidate(
     shared: &Shared,
     metrics: &Metrics,
     role: Role,
@@ -118,16 +117,4 @@ fn peer_candidate(
         stable: stable && !penalty || planted(Mutant::FailbackFlaps),
         in_maintenance,
     }
-}
-
-/// The best server to hand over to when this one stops, if there is one.
-pub(crate) fn successor(shared: &Shared) -> Option<Role> {
-    let metrics = shared.raft.metrics().borrow_watched().clone();
-    if metrics.state != ServerState::Leader {
-        return None;
-    }
-    shared.config.others().filter(|role| role.may_serve()).find(|role| {
-        let candidate = peer_candidate(shared, &metrics, *role, false, false);
-        candidate.reachable && candidate.caught_up
-    })
 }

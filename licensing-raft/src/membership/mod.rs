@@ -3,5 +3,6 @@
 pub(crate) mod admission;
 pub(crate) mod bootstrap;
 pub(crate) mod readmission;
+pub(crate) mod returned;
 pub(crate) mod standing;
 pub(crate) mod upgrade;

@@ -1,9 +1,6 @@
 //! Servers that returned with less than they had acknowledged: the leader notes that it knows, and only then do they take
 //! entries again, and only its own.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use licensing_core::id::Role;
 use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver;
@@ -12,49 +9,6 @@ use tokio::time::Instant;
 use crate::membership::standing::Standing;
 use crate::shared::Shared;
 
-/// Boots of peers that are remembered as readmitted.
-const READMITTED: usize = 8;
-
-/// Which peers returned with less than they had acknowledged, as a leader knows them by their boots.
-#[derive(Default)]
-pub(crate) struct Readmissions(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    /// The last boot of each that returned, and since when this server has known.
-    returned: BTreeMap<Role, ([u8; 16], Instant)>,
-    readmitted: Vec<[u8; 16]>,
-}
-
-impl Readmissions {
-    /// The boots that were readmitted.
-    pub(crate) fn boots(&self) -> Vec<[u8; 16]> {
-        self.lock().readmitted.clone()
-    }
-
-    /// Since when this server has known that a peer of this boot returned with less.
-    fn known_since(&self, role: Role, boot: [u8; 16]) -> Instant {
-        let mut known = self.lock();
-        let (returned, since) = known.returned.entry(role).or_insert((boot, Instant::now()));
-        if *returned != boot {
-            (*returned, *since) = (boot, Instant::now());
-        }
-        *since
-    }
-
-    fn note(&self, boot: [u8; 16]) {
-        let mut known = self.lock();
-        if known.readmitted.len() == READMITTED {
-            known.readmitted.remove(0);
-        }
-        known.readmitted.push(boot);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Peers that returned with less than they had acknowledged may be brought up to date: openraft would otherwise never
 /// replicate to them again.
 pub(crate) async fn readmit(shared: &Shared) {
@@ -62,17 +16,17 @@ pub(crate) async fn readmit(shared: &Shared) {
         let Some(heard) = shared.survey.fresh(role) else { continue };
         let boot = heard.report.boot;
         let lost = matches!(heard.report.standing, Standing::Joining { .. } | Standing::Unborn);
-        if !lost || shared.readmissions.boots().contains(&boot) {
+        if !lost || shared.returned.boots().contains(&boot) {
             continue;
         }
-        let since = shared.readmissions.known_since(role, boot);
+        let since = shared.returned.known_since(role, boot);
         if !third_follows(shared, role, since) {
             continue;
         }
         match shared.raft.trigger().allow_next_revert(&role.number(), true).await {
             Ok(_) => {
                 tracing::info!("the {role} returned without its log, it is brought up to date");
-                shared.readmissions.note(boot);
+                shared.returned.note(boot);
             }
             Err(error) => tracing::warn!("cannot readmit the {role}: {error}"),
         }

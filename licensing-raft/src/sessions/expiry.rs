@@ -36,6 +36,8 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         let grace = shared.grace.follow(shared.machine.look(State::session_count));
         if !mastership.borrow_and_update().serving {
             was_master = false;
+            // Nobody judges them here: whatever a standby is told of would stay for ever.
+            shared.signs_of_life.forget_all();
             continue;
         }
         if slept || !was_master {

@@ -23,6 +23,11 @@ impl SignsOfLife {
         self.lock().insert(session, Instant::now());
     }
 
+    /// How many were heard of.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Gives every session a full grace from its next notice on.
     pub(crate) fn forget_all(&self) {
         self.lock().clear();

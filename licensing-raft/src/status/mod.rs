@@ -2,4 +2,5 @@
 
 pub(crate) mod counts;
 pub mod health;
+pub(crate) mod metrics;
 pub(crate) mod watchdog;

@@ -9,6 +9,7 @@ mod options;
 mod ports;
 mod process;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::net::Ipv4Addr;
@@ -25,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 pub use error::TriadError;
-pub use options::{OwnOptions, TriadOptions};
+pub use options::{OwnOptions, Start, TriadOptions};
 pub use ports::free_ports;
 
 use error::{PATIENCE, not_running};
@@ -293,14 +294,9 @@ impl LocalTriad {
         let failed = || TriadError::io(format!("start {}", program.display()));
         let log = File::options().create(true).append(true).open(self.log_path(role)).map_err(failed())?;
         let own = &self.options.own[role.place()];
-        let listen = format!("127.0.0.1:{}", self.ports[role.place()]);
-        let forwarded = self.options.public_ports.is_some();
+        let start = Start { role, license: &self.license_path(), data: &self.data_directory(role) };
         let mut child = Command::new(program)
-            .args(["serve", "--exit-with-stdin", "--role", role.name(), "--license"])
-            .arg(self.license_path())
-            .arg("--data")
-            .arg(self.data_directory(role))
-            .args(forwarded.then_some(["--listen", &listen]).into_iter().flatten())
+            .args(self.options.call.map_or_else(|| self.call_of_the_house(start), |call| call(start)))
             .args(self.options.arguments.iter().chain(&own.arguments))
             .envs(self.options.environment.iter().chain(&own.environment).map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
@@ -311,6 +307,17 @@ impl LocalTriad {
         let stdout = child.stdout.take().map(BufReader::new);
         self.servers[role.place()] = Some(Running { child, stdout, paused: false });
         Ok(())
+    }
+
+    /// How `licensing-server` is told what it is to be.
+    fn call_of_the_house(&self, start: Start<'_>) -> Vec<OsString> {
+        let words = ["serve", "--exit-with-stdin", "--role", start.role.name(), "--license"];
+        let mut call: Vec<OsString> = words.map(OsString::from).into();
+        call.extend([start.license.into(), "--data".into(), start.data.into()]);
+        if self.options.public_ports.is_some() {
+            call.extend(["--listen".into(), format!("127.0.0.1:{}", self.ports[start.role.place()]).into()]);
+        }
+        call
     }
 
     async fn wait_until_ready(&mut self, role: Role) -> Result<(), TriadError> {

@@ -1,6 +1,21 @@
 //! What a local triad is to be like.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use licensing_core::id::Role;
+
+/// What one server is to be started with.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Start<'a> {
+    /// Which of the three it is.
+    pub role: Role,
+    /// The license file that all read.
+    pub license: &'a Path,
+    /// Its data directory.
+    pub data: &'a Path,
+}
 
 /// What the servers are to be like.
 #[derive(Debug, Clone)]
@@ -13,7 +28,10 @@ pub struct TriadOptions {
     pub primary_is_master: bool,
     /// HEARTBEAT_INTERVAL on the first SERVER line: with 1 a silent leader is trusted for three seconds.
     pub heartbeat_interval: Option<u32>,
-    /// Further arguments of `licensing-server serve`.
+    /// How a program that is not `licensing-server` is told what it is to be. It serves on its port of the license file, on the
+    /// loopback, and prints a line that begins with `ready ` once it does.
+    pub call: Option<fn(Start<'_>) -> Vec<OsString>>,
+    /// Further arguments of `licensing-server serve`, or of the other program.
     pub arguments: Vec<String>,
     /// Environment variables of the servers.
     pub environment: Vec<(String, String)>,
@@ -44,6 +62,7 @@ impl Default for TriadOptions {
             features: "FEATURE f1 demo 1.0 permanent 10 SIGN=0\nFEATURE f2 demo 2.5 31-dec-2099 3 SIGN=0\n"
                 .to_owned(),
             primary_is_master: true,
+            call: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             parent_directory: None,

@@ -218,6 +218,27 @@ fn times_out_as_unknown_when_sent_and_as_not_sent_when_not() {
     assert_eq!(said(&mut session, TIMEOUT + at(4)), ["heartbeat", "call 1 after 0", "call 2 after 0"]);
 }
 
+/// Whether they were returned or not, nobody holds those seats any more; of a checkout nobody knows.
+#[test]
+fn a_return_in_doubt_is_over_when_the_session_is_lost() {
+    let mut session = open();
+    session.give_back(at(0), Handle(9), Some(caller(1)));
+    session.submit(at(0), checkout("a"), caller(2));
+    assert_eq!(said(&mut session, at(0)), ["call 1 after 0", "call 2 after 0"]);
+    session.disconnected(at(1));
+    session.connected(at(2), HEARTBEAT, None);
+    let heartbeat = session.next_message(at(2)).unwrap();
+    session.receive(at(3), heartbeat.id, Reply::Gone);
+    let told = told(&mut session);
+    assert!(
+        matches!(
+            &told[..],
+            [(1, Err(RequestError::SessionLost { .. })), (2, Err(RequestError::Unknown { .. }))]
+        ),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn returns_go_before_what_waits() {
     let mut session = open();

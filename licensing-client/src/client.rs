@@ -27,6 +27,10 @@ use crate::session::{MAX_WAITING, Payload, Session};
 /// application.
 pub const RECONNECT_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How long it may take to find the master and to open a session, unless configured: longer than any failover, shorter than a
+/// user waits before asking whether the application hangs.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Events kept for a listener that does not listen; older ones are lost to it. A failover makes two.
 const MAX_EVENTS: usize = 64;
 
@@ -41,7 +45,7 @@ pub struct ClientConfig {
     /// How long a request may go without a definite answer before it is reported as [`RequestError::Unknown`];
     /// [`RECONNECT_TIMEOUT`] unless set. The client itself goes on reconnecting after that.
     pub reconnect_timeout: Duration,
-    /// How long [`Client::connect`] may take; [`RECONNECT_TIMEOUT`] unless set.
+    /// How long [`Client::connect`] may take; [`CONNECT_TIMEOUT`] unless set.
     pub connect_timeout: Duration,
     /// Name and version of the program, for the servers' logs; cut to 256 bytes.
     pub software: String,
@@ -59,7 +63,7 @@ impl ClientConfig {
             search_path,
             identity: current_identity(),
             reconnect_timeout: RECONNECT_TIMEOUT,
-            connect_timeout: RECONNECT_TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
             software: concat!("licensing-client ", env!("CARGO_PKG_VERSION")).to_owned(),
             relay: false,
             admin_key: None,

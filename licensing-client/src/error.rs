@@ -109,6 +109,9 @@ pub enum ConnectError {
         /// Its words.
         what: String,
     },
+    /// The operating system gave no thread to a client whose calls wait ([`blocking`](crate::blocking)).
+    #[error("no thread for the client: {0}")]
+    Thread(std::io::Error),
     /// The operating system gave no random bytes for the session's token.
     #[error("no random bytes for the session's token: {0}")]
     NoRandomness(std::io::Error),
@@ -168,6 +171,12 @@ pub enum RequestError {
         bytes: usize,
         /// What is accepted.
         limit: usize,
+    },
+    /// The client belongs to the process that connected it, and this one is its child; nothing was done.
+    #[error("this client belongs to process {owner}, not to its child: connect after the fork")]
+    OtherProcess {
+        /// The process that connected.
+        owner: u32,
     },
     /// [`Client::close`](crate::Client::close) was called before; nothing was done.
     #[error("the client was closed: connect again")]

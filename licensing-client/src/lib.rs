@@ -32,9 +32,11 @@
 //!
 //! What this crate does not do: it does not decide anything about licenses, it reads no license file unless asked to
 //! ([`license_file`] is for the servers and for administrators' programs), it does not queue for seats that are taken,
-//! and it does not hold seats while no server knows of them. It needs a tokio runtime with time and I/O enabled.
+//! and it does not hold seats while no server knows of them. It needs a tokio runtime with time and I/O enabled, or none at
+//! all: then take [`blocking`].
 
 pub mod admin_key;
+pub mod blocking;
 pub mod checkout;
 pub mod client;
 pub mod connection;
@@ -60,3 +62,8 @@ pub use error::{Awaited, ConnectError, ConnectionError, RequestError};
 pub use event::ClientEvent;
 pub use identity::current_identity;
 pub use search_path::{SearchPath, SearchPathError, ServerAddress, Site};
+
+// What answers and requests are made of.
+pub use licensing_core::command::{Action, Identity, Removal};
+pub use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp, Token};
+pub use licensing_core::outcome::{Answer, Denial, Outcome};

@@ -10,7 +10,7 @@ use futures_util::future::FutureExt;
 use licensing_client::AdminKey;
 use licensing_client::license_file::LicenseFile;
 use licensing_core::id::Role;
-use licensing_raft::{PeerKey, StartError};
+use licensing_raft::{NodeConfig, PeerKey, StartError};
 use tokio::net::TcpListener;
 
 use crate::config::{DaemonConfig, Limits};
@@ -38,6 +38,16 @@ struct DaemonChanges {
     limits: Option<Limits>,
     doors: Vec<Door>,
     rights: Option<Judge>,
+    settings: Option<Settings>,
+}
+
+/// The program's own word on a configuration.
+struct Settings(Box<dyn FnOnce(&mut NodeConfig) + Send>);
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Settings")
+    }
 }
 
 impl Daemon {
@@ -107,6 +117,12 @@ impl DaemonBuilder {
         self
     }
 
+    /// Changes whatever else the node is told, after all other words of this builder: timings, the log's length, the network.
+    pub fn settings(mut self, change: impl FnOnce(&mut NodeConfig) + Send + 'static) -> DaemonBuilder {
+        self.change.settings = Some(Settings(Box::new(change)));
+        self
+    }
+
     /// Decides who may do what an administrator does: `Some` is the decision, `None` leaves it to the rules of the house (from
     /// this host, or with the admin key). Is asked on the thread of a connection and must not block.
     pub fn rights(mut self, judge: impl Fn(&Asked) -> Option<bool> + Send + Sync + 'static) -> DaemonBuilder {
@@ -124,7 +140,7 @@ impl DaemonBuilder {
         Daemon::start(self.config()?, listener).await
     }
 
-    fn config(self) -> Result<DaemonConfig, RunError> {
+    pub(crate) fn config(self) -> Result<DaemonConfig, RunError> {
         let mut licenses = self.licenses.into_iter();
         let first = licenses.next().ok_or(RunError::Missing { what: "a license file" })?;
         let is_single = first.license.servers.len() == 1;
@@ -147,6 +163,9 @@ impl DaemonBuilder {
         config.node.session_grace = change.session_grace.unwrap_or(config.node.session_grace);
         config.limits = change.limits.unwrap_or(config.limits);
         (config.doors, config.rights) = (change.doors, change.rights);
+        if let Some(Settings(change)) = change.settings {
+            change(&mut config.node);
+        }
         Ok(config)
     }
 }

@@ -5,14 +5,35 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use licensing_raft::Node;
+use licensing_raft::testing::{Gate, MemoryDisk};
+use licensing_raft::{Environment, Node};
 use tokio::io::DuplexStream;
 
+use crate::builder::DaemonBuilder;
 use crate::config::DaemonConfig;
+use crate::daemon::RunError;
 use crate::port;
 use crate::port::far::Far;
 use crate::server::Server;
 use crate::status;
+
+impl DaemonBuilder {
+    /// A daemon without a port, on a simulated disk and a paused clock; see [`Node::start_simulated`].
+    ///
+    /// # Errors
+    ///
+    /// Something is missing or cannot work.
+    pub async fn start_simulated(
+        self,
+        environment: Environment,
+        disk: &MemoryDisk,
+        gate: &Gate,
+    ) -> Result<SimulatedServer, RunError> {
+        let config = self.config()?;
+        let node = Node::start_simulated(config.node.clone(), environment, disk, gate).await?;
+        Ok(SimulatedServer::new(node, &config))
+    }
+}
 
 /// A server around a node that was started elsewhere. Clones are the same server.
 #[derive(Clone)]

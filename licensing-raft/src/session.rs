@@ -100,7 +100,7 @@ pub struct Session {
 
 impl Node {
     /// Opens a session, or finds it again: while one with this token lives, the same token gives the same session. The token
-    /// is its secret; take 16 random bytes. `address` is shown to administrators.
+    /// is its secret; take 16 random bytes. It is a sign of life, too. `address` is shown to administrators.
     ///
     /// # Errors
     ///
@@ -113,7 +113,10 @@ impl Node {
     ) -> Result<Session, SessionError> {
         let answer = self.propose(Command::OpenSession { token, identity, address }).await?;
         match answer.outcome {
-            Outcome::SessionOpened { session } => Ok(Session { node: self.clone(), id: session, token }),
+            Outcome::SessionOpened { session } => {
+                self.touch(session);
+                Ok(Session { node: self.clone(), id: session, token })
+            }
             Outcome::Denied(denial) => Err(SessionError::Refused(denial)),
             other => Err(ProposeError::Unknown(format!("an odd answer: {other:?}")).into()),
         }

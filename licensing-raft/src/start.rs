@@ -25,7 +25,7 @@ use crate::peer::known::Survey;
 use crate::peer::link::{Link, Route};
 use crate::peer::message::Lane;
 use crate::peer::network::{PeerLinks, PeerNetworks};
-use crate::peer::pipeline::Progressed;
+use crate::peer::pipeline::{IsPurged, Progressed};
 use crate::peer::reception::Reception;
 use crate::sessions::expiry;
 use crate::sessions::grace::Grace;
@@ -53,6 +53,8 @@ pub(crate) async fn assemble(
         rules: settings::rules(&config),
         key: config.peer_key.clone(),
     };
+    let kept = store.log.clone();
+    let is_purged: IsPurged = Arc::new(move |index| kept.is_purged(index));
     let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
     let links = Role::ALL.map(|target| {
         config.others().any(|role| role == target).then(|| {
@@ -70,6 +72,7 @@ pub(crate) async fn assemble(
                 control: Link::start(route.clone(), Lane::Control, &tasks),
                 snapshot: Link::start(route, Lane::Snapshot, &tasks),
                 progressed: Progressed::default(),
+                is_purged: is_purged.clone(),
             }
         })
     });

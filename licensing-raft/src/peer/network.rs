@@ -19,7 +19,7 @@ use crate::engine::types::{
 use crate::peer::failure::{RpcResult, rpc_error, streaming, unexpected};
 use crate::peer::link::Link;
 use crate::peer::message::{CHUNK_BYTES, Chunk, PeerReply, PeerRequest};
-use crate::peer::pipeline::{AppendLane, Progressed, pipelined};
+use crate::peer::pipeline::{AppendLane, IsPurged, Progressed, pipelined};
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
 const CHUNK_TTL: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ pub(crate) struct PeerLinks {
     pub(crate) snapshot: Link,
     /// When the peer last took entries or a snapshot.
     pub(crate) progressed: Progressed,
+    /// Whether this server has an entry only in a snapshot.
+    pub(crate) is_purged: IsPurged,
 }
 
 /// Makes networks to the two peers.
@@ -101,6 +103,7 @@ impl PeerNetwork {
             link: link.clone(),
             heartbeats: self.heartbeats,
             progressed: links.progressed.clone(),
+            is_purged: links.is_purged.clone(),
         })
     }
 

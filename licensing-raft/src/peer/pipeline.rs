@@ -29,6 +29,19 @@ pub(super) struct AppendLane {
     /// Whether appends are heartbeats, which must not wait behind entries.
     pub(super) heartbeats: bool,
     pub(super) progressed: Progressed,
+    pub(super) is_purged: IsPurged,
+}
+
+/// Whether this server has an entry of this index only in a snapshot.
+pub(crate) type IsPurged = Arc<dyn Fn(u64) -> bool + Send + Sync>;
+
+impl AppendLane {
+    /// Whether an append has no entries because they were purged before they were read: what the peer needs is a snapshot.
+    /// openraft finds that out when it looks for the place to go on from, which it does after a failure only.
+    fn came_too_late(&self, request: &AppendRequest) -> bool {
+        let next = request.prev_log_id.map_or(0, |previous| previous.index + 1);
+        request.entries.is_empty() && !self.heartbeats && (self.is_purged)(next)
+    }
 }
 
 /// When a peer last took entries or a snapshot. Clones share it.
@@ -118,6 +131,11 @@ where
                     failed = true;
                     return Poll::Ready(Some(Err(network_error("this server stood still"))));
                 }
+                Some(request) if lane.came_too_late(&request) => {
+                    failed = true;
+                    let purged = network_error("the entries that follow were purged: a snapshot is due");
+                    return Poll::Ready(Some(Err(purged)));
+                }
                 Some(request) if request.entries.is_empty() && !lane.heartbeats => {
                     news.replace(request);
                 }
@@ -180,6 +198,9 @@ pub(super) mod tests {
     const TTL: Duration = Duration::from_millis(150);
     const PATIENCE: Duration = Duration::from_millis(15);
 
+    /// Entries up to this one are only in a snapshot.
+    const PURGED: u64 = 3;
+
     fn log_id(index: u64) -> LogId {
         let leader = <openraft::alias::LeaderIdOf<Types> as RaftLeaderId>::new(3, 1);
         LogId::new(leader.to_committed(), index)
@@ -231,7 +252,8 @@ pub(super) mod tests {
                 }
                 polled
             });
-            let lane = AppendLane { link, heartbeats, progressed: Progressed::default() };
+            let is_purged = Arc::new(|index| index <= PURGED);
+            let lane = AppendLane { link, heartbeats, progressed: Progressed::default(), is_purged };
             Scene { feeding, taken, asked, results: pipelined(lane, input, TTL, PATIENCE).boxed() }
         }
 
@@ -323,6 +345,23 @@ pub(super) mod tests {
         assert_eq!(begin.elapsed(), Duration::from_millis(5));
         assert!(matches!(request, PeerRequest::Append(request) if gist(&request) == "news 7"));
         scene.answer(vec![reply]).await;
+    }
+
+    /// Entries that were purged between two steps of openraft: it would say nothing for ever, and the peer stay behind.
+    #[tokio::test(start_paused = true)]
+    async fn an_append_whose_entries_were_purged_fails_so_that_a_snapshot_is_sent() {
+        let mut scene = Scene::new(false);
+        scene.feed([news_of(PURGED - 1)]);
+        let failed = scene.results.next().await.unwrap().unwrap_err().to_string();
+        assert!(failed.contains("a snapshot is due"), "{failed}");
+        assert!(scene.results.next().await.is_none());
+        // What follows the last purged entry is there, and a heartbeat needs none.
+        for (heartbeats, index) in [(false, PURGED), (true, PURGED - 1)] {
+            let mut scene = Scene::new(heartbeats);
+            scene.feed([news_of(index)]);
+            scene.feeding = mpsc::unbounded_channel().0;
+            assert_eq!(scene.asked_now().await.0, [format!("news {index}")]);
+        }
     }
 
     #[tokio::test(start_paused = true)]

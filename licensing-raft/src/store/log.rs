@@ -37,6 +37,11 @@ impl LogStore {
         self.persist.close();
     }
 
+    /// Whether this entry was here and is not any more, because a snapshot holds it.
+    pub(crate) fn is_purged(&self, index: u64) -> bool {
+        self.memory().purged.is_some_and(|purged| index <= purged.index)
+    }
+
     /// Whether no entry has ever been here: not one that is kept, not one that was purged.
     pub(crate) fn is_unwritten(&self) -> bool {
         self.memory().last_index().is_none()
@@ -93,6 +98,11 @@ impl RaftLogReader<Types> for LogStore {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
+        // It may have been purged since openraft decided to send it. What comes behind it would be a gap; nothing is taken for
+        // a heartbeat, which is noticed where it would be sent (`pipelined`).
+        if self.is_purged(start) {
+            return Ok(Vec::new());
+        }
         Ok(self.entries(start..end, READ_BYTES))
     }
 

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use licensing_core::id::{Role, Timestamp};
-use licensing_raft::ServerAddress;
+use licensing_daemon::DaemonBuilder;
+use licensing_daemon::testing::SimulatedServer;
 use licensing_raft::environment::{Clock, Dialer, Dialing, Environment, Randomness, Stream as PeerStream};
 use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk, TaskList};
+use licensing_raft::{Node, NodeConfig, ServerAddress};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -108,6 +110,24 @@ impl Host {
             randomness: Arc::new(Seeded(random)),
             dialer: Arc::new(PeerDialer { from: self.role, network: self.network.clone() }),
         }
+    }
+
+    /// Starts a node on this host.
+    ///
+    /// Errors: why it does not start.
+    pub async fn start_node(&self, config: NodeConfig) -> Result<Node, String> {
+        let started = Node::start_simulated(config, self.environment(), &self.disk, &self.gate).await;
+        started.map_err(|error| error.to_string())
+    }
+
+    /// Starts a daemon on this host, as far as it can do without a port: connections are given to it.
+    ///
+    /// Errors: why it does not start.
+    pub async fn start_daemon(&self, builder: DaemonBuilder) -> Result<SimulatedServer, String> {
+        let started = builder.start_simulated(self.environment(), &self.disk, &self.gate).await;
+        let daemon = started.map_err(|error| error.to_string())?;
+        self.spawn(daemon.follow());
+        Ok(daemon)
     }
 
     /// Whether the servers of this host are of the version before the present one.

@@ -9,13 +9,15 @@
 //!
 //! | to put to the test | implement |
 //! |---|---|
-//! | a daemon around [`licensing_raft::Node`] | [`Service::start`] with [`Host::environment`], [`Host::disk`] and [`Host::gate`] |
+//! | a daemon around [`licensing_raft::Node`], or a [`licensing_daemon::Daemon`] | [`NodeService`], with [`Host::start_node`] or [`Host::start_daemon`] |
 //! | something small without connections | [`Service::start`] with [`Host::keep`], [`Client::ask`] with [`Network::call`] |
 
 mod clients;
 mod faults;
 pub mod host;
 pub mod network;
+pub mod nodes;
+mod panics;
 pub mod random;
 pub mod run;
 pub mod service;
@@ -25,6 +27,7 @@ pub mod versions;
 pub use faults::seen;
 pub use host::Host;
 pub use network::{End, Network};
+pub use nodes::{HasNode, HouseClient, NodeService, Nodes};
 pub use random::Stream;
 pub use run::{Options, Report, play, run};
 pub use service::{Client, Servers, Service, Shown, Site};

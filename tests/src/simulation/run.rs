@@ -16,6 +16,7 @@ use super::clients;
 use super::faults::trouble;
 use super::host::Host;
 use super::network::Network;
+use super::panics;
 use super::random::Stream;
 use super::service::{Service, Shown, Site};
 use super::versions;
@@ -42,8 +43,8 @@ pub mod claim {
     pub const NO_SERVER_STOPS: &str = "no server stops by itself";
     /// Nobody waits for ever.
     pub const ENDS: &str = "everything ends soon after the faults";
-    /// None of the harness's, and none of the client's.
-    pub const NO_PANIC: &str = "no client panics";
+    /// No client and no task of a server, whoever catches it.
+    pub const NO_PANIC: &str = "nobody panics";
     /// After the faults.
     pub const HEALS: &str = "after the faults the right server serves and all are level";
     /// After the clients stopped, too.
@@ -128,6 +129,7 @@ struct Thread {
 
 impl Thread {
     fn new() -> Thread {
+        panics::note();
         let others = Arc::new(AtomicUsize::new(0));
         let counted = others.clone();
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -139,10 +141,17 @@ impl Thread {
         Thread { runtime, others }
     }
 
-    fn left(&self) -> Option<Violation> {
+    /// What can be said of the thread when all is over.
+    fn left(&self) -> Vec<Violation> {
+        let panics = panics::taken().into_iter();
+        let mut left: Vec<Violation> =
+            panics.map(|detail| Violation { claim: claim::NO_PANIC, detail }).collect();
         let others = self.others.load(Ordering::SeqCst);
-        let detail = format!("{others} threads were started for blocking work");
-        (others > 0).then_some(Violation { claim: claim::ONE_THREAD, detail })
+        if others > 0 {
+            let detail = format!("{others} threads were started for blocking work");
+            left.push(Violation { claim: claim::ONE_THREAD, detail });
+        }
+        left
     }
 }
 
@@ -192,7 +201,8 @@ async fn simulate<S: Service>(service: S, options: Options) -> Report {
     let mut clients = Vec::new();
     for worker in working {
         match ends(&site, "a client", Duration::ZERO, worker).await {
-            Some(Err(error)) => site.fail(claim::NO_PANIC, error),
+            // It was noted where it panicked.
+            Some(Err(_)) => {}
             Some(Ok(client)) => clients.extend(client),
             None => {}
         }

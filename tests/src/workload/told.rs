@@ -7,21 +7,27 @@ use crate::history::Told;
 
 /// What a client was told.
 pub(crate) fn told(result: Result<Answer, RequestError>) -> Told {
-    let Answer { index, outcome, .. } = match result {
-        Ok(answer) => answer,
-        Err(error @ RequestError::Unknown { .. }) => return Told::Unknown { why: error.to_string() },
-        Err(RequestError::SessionLost { .. }) => return Told::SessionLost,
-        Err(error) => return Told::NotDone { why: error.to_string() },
-    };
-    match outcome {
-        Outcome::Granted { handle, .. } => Told::Granted { index, handle },
-        Outcome::Returned { .. } => Told::Returned { index },
-        Outcome::Denied(Denial::NoFreeSeats { in_use, .. }) => Told::NoFreeSeats { index, in_use },
-        Outcome::Denied(Denial::UnknownFeature { .. } | Denial::UnknownVendor { .. }) => {
-            Told::NotLicensed { index }
+    match result {
+        Ok(answer) => answer.into(),
+        Err(error @ RequestError::Unknown { .. }) => Told::Unknown { why: error.to_string() },
+        Err(RequestError::SessionLost { .. }) => Told::SessionLost,
+        Err(error) => Told::NotDone { why: error.to_string() },
+    }
+}
+
+/// What an answer of the servers tells.
+impl From<Answer> for Told {
+    fn from(Answer { index, outcome, .. }: Answer) -> Told {
+        match outcome {
+            Outcome::Granted { handle, .. } => Told::Granted { index, handle },
+            Outcome::Returned { .. } => Told::Returned { index },
+            Outcome::Denied(Denial::NoFreeSeats { in_use, .. }) => Told::NoFreeSeats { index, in_use },
+            Outcome::Denied(Denial::UnknownFeature { .. } | Denial::UnknownVendor { .. }) => {
+                Told::NotLicensed { index }
+            }
+            Outcome::Denied(Denial::UnknownHandle { .. }) => Told::UnknownHandle { index },
+            Outcome::Denied(denial) => Told::Denied { index, why: denial.to_string() },
+            other => Told::Denied { index, why: format!("{other:?}") },
         }
-        Outcome::Denied(Denial::UnknownHandle { .. }) => Told::UnknownHandle { index },
-        Outcome::Denied(denial) => Told::Denied { index, why: denial.to_string() },
-        other => Told::Denied { index, why: format!("{other:?}") },
     }
 }

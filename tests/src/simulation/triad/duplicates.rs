@@ -15,6 +15,7 @@ use super::overheard::Sniffed;
 use super::parts::Triad;
 use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
+use crate::simulation::nodes::client::Way;
 use crate::simulation::random::Stream;
 use crate::simulation::service::{Service, Site};
 
@@ -24,7 +25,8 @@ const NUMBER: u32 = 999_998;
 /// Sends duplicates for as long as there is trouble.
 pub(super) async fn send(site: &Arc<Site<Triad>>) {
     let random = site.random("duplicates");
-    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
+    let dial =
+        Dialing::new(Way { network: site.network.clone(), from: End::Client(NUMBER) }, Sniffed::default());
     loop {
         sleep(random.between_us(50_000, 1_000_000)).await;
         // Mostly the master; sometimes whoever was it, and may not know better.

@@ -9,7 +9,6 @@ mod operator;
 mod overheard;
 mod parts;
 mod served;
-mod watch;
 
 pub use kind::Kind;
 pub use parts::{Server, Triad};

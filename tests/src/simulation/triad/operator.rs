@@ -14,7 +14,7 @@ use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_raft::{Node, ProposeError};
 use tokio::time::sleep;
 
-use super::dialing::{Dialing, OPERATOR as NUMBER, Tokens};
+use super::dialing::{Dialing, OPERATOR as NUMBER};
 use super::licenses;
 use super::names::seen;
 use super::overheard::Sniffed;
@@ -22,6 +22,7 @@ use super::parts::Triad;
 use crate::history::{Kind, Told};
 use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
+use crate::simulation::nodes::client::{Tokens, Way};
 use crate::simulation::random::Stream;
 use crate::simulation::service::Site;
 use crate::workload::told;
@@ -99,7 +100,8 @@ async fn install_second(site: &Site<Triad>) -> Option<bool> {
 pub(super) async fn decide(site: &Site<Triad>, act: Upgrade) -> bool {
     let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
     let Some(master) = Role::ALL.into_iter().find(serves) else { return false };
-    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
+    let dial =
+        Dialing::new(Way { network: site.network.clone(), from: End::Client(NUMBER) }, Sniffed::default());
     let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
     let Ok(mut direct) = Direct::connect(&address, &dial).await else { return false };
     match (direct.request(Request::Upgrade(act)).await, act) {
@@ -151,7 +153,8 @@ pub(super) async fn undo(site: &Site<Triad>) {
 
 async fn connect(site: &Site<Triad>, secrets: &str) -> Client {
     // What operators do is not repeated behind their back.
-    let dial = Dialing::new(site.network.clone(), End::Client(NUMBER), Sniffed::default());
+    let dial =
+        Dialing::new(Way { network: site.network.clone(), from: End::Client(NUMBER) }, Sniffed::default());
     let config = ClientConfig::new(licenses::search_path(site.service.kind));
     loop {
         let tokens = Tokens(site.random(secrets));

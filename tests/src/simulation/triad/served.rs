@@ -2,27 +2,28 @@
 //! sockets, disks and clocks are the simulation's.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use licensing_client::Client as LicensingClient;
 use licensing_client::protocol::Upgrade;
-use licensing_client::{Client as LicensingClient, ClientConfig};
-use licensing_core::command::{Action, Identity};
+use licensing_core::command::Action;
 use licensing_core::edition::{Edition, UnknownEdition};
 use licensing_core::id::{Role, Seats, SessionId};
 use licensing_core::license::License;
-use licensing_core::state::State;
 use licensing_daemon::testing::SimulatedServer;
 use licensing_daemon::{DaemonConfig, LicenseFile};
-use licensing_raft::{Node, NodeConfig};
+use licensing_raft::NodeConfig;
 
-use super::dialing::{Dialing, OPERATOR, Tokens};
+use super::dialing::{Dialing, OPERATOR};
 use super::parts::{Server, Triad};
 use super::{duplicates, licenses, operator};
 use crate::history::{Count, Held, Kind, Later, Told};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
+use crate::simulation::nodes;
+use crate::simulation::nodes::client::{HouseClient, Way, config_of, tokens_of};
 use crate::simulation::service::{Client, Servers, Service, Shown, Site};
 use crate::simulation::versions;
 use crate::workload::told;
@@ -72,17 +73,13 @@ impl Service for Triad {
         node_config.log_kept = SNAPSHOT_EVERY;
         node_config.failback_hold = Duration::from_secs(1);
         node_config.session_grace = GRACE;
-        let node =
-            Node::start_simulated(node_config.clone(), host.environment(), host.disk(), host.gate()).await;
-        let config = DaemonConfig::new(node_config, files);
-        let simulated = SimulatedServer::new(node.map_err(|error| error.to_string())?, &config);
+        let node = host.start_node(node_config.clone()).await?;
+        let simulated = SimulatedServer::new(node, &DaemonConfig::new(node_config, files));
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());
         let listener = move |stream, from| at.spawn(serving.serve(stream, address_of(from)));
         host.network().listen(host.role(), Arc::new(listener));
-        let mut watch = self.watch();
-        watch.counted[host.role().place()] = (0, 0);
-        watch.has_known[host.role().place()] |= !host.is_older();
+        self.watch().begins(host);
         Ok(Server { simulated })
     }
 
@@ -96,17 +93,10 @@ impl Service for Triad {
     }
 
     async fn client(&self, site: &Arc<Site<Triad>>, number: u32) -> Option<TriadClient> {
-        let random = site.random(&format!("secrets of client {number}"));
-        let mut config = ClientConfig::new(licenses::search_path(self.kind));
-        config.identity = Identity {
-            user: format!("user{number}"),
-            host: "cad-17".to_owned(),
-            display: ":0".to_owned(),
-            pid: number,
-            project: String::new(),
-        };
-        let dial = Dialing::new(site.network.clone(), End::Client(number), self.duplicates.clone());
-        let client = LicensingClient::connect_with(config, Arc::new(dial), &Tokens(random)).await;
+        let (config, tokens) = (config_of(number, licenses::search_path(self.kind)), tokens_of(site, number));
+        let way = Way { network: site.network.clone(), from: End::Client(number) };
+        let dial = Dialing::new(way, self.duplicates.clone());
+        let client = LicensingClient::connect_with(config, Arc::new(dial), &tokens).await;
         match client {
             Ok(client) => Some(TriadClient { client }),
             Err(error) => {
@@ -144,19 +134,11 @@ impl Service for Triad {
     }
 
     fn master(&self, servers: &Servers<Triad>) -> Option<Role> {
-        let serves = |role: &Role| {
-            servers[role.place()].as_ref().is_some_and(|server| server.node().mastership().borrow().serving)
-        };
-        Role::ALL.into_iter().find(serves)
+        nodes::master(servers)
     }
 
     fn can_spare_one(&self, servers: &Servers<Triad>) -> bool {
-        self.kind.roles().len() > 1
-            && Role::ALL.into_iter().all(|role| {
-                servers[role.place()]
-                    .as_ref()
-                    .is_some_and(|server| server.node().servers()[role.place()].member)
-            })
+        nodes::can_spare_one(self.kind.roles(), servers)
     }
 
     fn failure(&self, server: &Server) -> Option<String> {
@@ -164,20 +146,7 @@ impl Service for Triad {
     }
 
     fn settled(&self, servers: &Servers<Triad>) -> Result<(), String> {
-        let roles = self.kind.roles();
-        let nodes: Vec<Option<&Node>> =
-            roles.iter().map(|role| servers[role.place()].as_ref().map(Server::node)).collect();
-        let index = |node: &Node| node.look(State::last_index);
-        let serves = nodes[0].is_some_and(|primary| primary.mastership().borrow().serving);
-        let level = nodes.iter().all(|node| node.map(index) == nodes[0].map(index));
-        if serves && level && nodes[0].is_some() {
-            return Ok(());
-        }
-        let words = roles.iter().zip(nodes).map(|(role, node)| match node {
-            Some(node) => format!("{role}: {:?} at {}", *node.mastership().borrow(), index(node)),
-            None => format!("{role}: down"),
-        });
-        Err(words.collect::<Vec<_>>().join("; "))
+        nodes::settled(self.kind.roles(), servers)
     }
 
     async fn agree(&self, site: &Site<Triad>) {
@@ -204,15 +173,7 @@ impl Service for Triad {
     }
 
     fn look(&self, site: &Site<Triad>) {
-        let mut watch = self.watch();
-        watch.masters(site);
-        watch.editions(site);
-        for role in Role::ALL {
-            if let Some(server) = &site.servers()[role.place()] {
-                watch.count(site, role, server);
-                watch.replica(site, role, server);
-            }
-        }
+        self.watch().look(site);
     }
 
     async fn attend(&self, site: Arc<Site<Triad>>) {
@@ -262,12 +223,10 @@ fn file(path: &str, text: String) -> LicenseFile {
     LicenseFile { path: path.into(), text, license }
 }
 
-/// Servers and the operator are on the same machine as far as rights go; clients are elsewhere.
+/// The operator is on the servers' machine as far as rights go.
 pub(super) fn address_of(end: End) -> SocketAddr {
-    let host = match end {
-        End::Server(_) => Ipv4Addr::LOCALHOST,
-        End::Client(OPERATOR) => Ipv4Addr::LOCALHOST,
-        End::Client(number) => Ipv4Addr::from(0x0a00_0000 + number),
-    };
-    SocketAddr::new(IpAddr::V4(host), 1024)
+    match end {
+        End::Client(OPERATOR) => HouseClient::address_of(End::Server(Role::Primary)),
+        other => HouseClient::address_of(other),
+    }
 }

@@ -1,13 +1,16 @@
 //! What the harness sees of the servers at every look, and the claims about it.
 
+use std::collections::BTreeMap;
+
 use licensing_core::edition::Edition;
-use licensing_core::id::{LogIndex, Role};
+use licensing_core::id::{LogIndex, Role, Timestamp};
 use licensing_core::invariants;
 use licensing_core::state::State;
 
+use super::HasNode;
 use super::names::{claim, seen};
-use super::parts::{Server, Triad, Watch};
-use crate::simulation::service::Site;
+use crate::simulation::host::Host;
+use crate::simulation::service::{Service, Site};
 
 /// A server that has been away for so long has been missed by all others.
 const NOTICED_US: u64 = 1_000_000;
@@ -15,8 +18,48 @@ const NOTICED_US: u64 = 1_000_000;
 /// Digests kept: replicas are never further apart than a run is long, but old ones are of no use.
 const DIGESTS: usize = 4096;
 
+/// What has been seen so far.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Digest of the state at an index, whoever showed it first.
+    digests: BTreeMap<LogIndex, String>,
+    clocks: BTreeMap<Role, (LogIndex, Timestamp)>,
+    last_master: Option<Role>,
+    /// Handovers and snapshots counted of each server's present life.
+    counted: [(u64, u64); 3],
+    /// The newest edition of the rules that any server applies.
+    pub(crate) edition: Edition,
+    /// Which servers have run in a version that knows all rules.
+    has_known: [bool; 3],
+    /// Servers that have stopped as too old before anybody was seen to apply what they do not know.
+    pub(crate) stopped_early: Vec<String>,
+}
+
+/// A service whose servers have nodes inside.
+pub(crate) trait AroundNodes: Service<Server: HasNode> {}
+
+impl<S: Service<Server: HasNode>> AroundNodes for S {}
+
 impl Watch {
-    pub(super) fn masters(&mut self, site: &Site<Triad>) {
+    /// A server begins a life.
+    pub(crate) fn begins(&mut self, host: &Host) {
+        self.counted[host.role().place()] = (0, 0);
+        self.has_known[host.role().place()] |= !host.is_older();
+    }
+
+    /// All that is to be seen at one look.
+    pub(crate) fn look<S: AroundNodes>(&mut self, site: &Site<S>) {
+        self.masters(site);
+        self.editions(site);
+        for role in Role::ALL {
+            if let Some(server) = &site.servers()[role.place()] {
+                self.count(site, role, server);
+                self.replica(site, role, server);
+            }
+        }
+    }
+
+    fn masters<S: AroundNodes>(&mut self, site: &Site<S>) {
         // One that stands still answers nobody.
         let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
         let serving: Vec<Role> = Role::ALL.into_iter().filter(serves).collect();
@@ -40,7 +83,7 @@ impl Watch {
         self.last_master = Some(master);
     }
 
-    pub(super) fn count(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
+    fn count<S: AroundNodes>(&mut self, site: &Site<S>, role: Role, server: &S::Server) {
         let counts = server.node().counts();
         let (handovers, snapshots) = self.counted[role.place()];
         self.counted[role.place()] = (counts.handovers, counts.snapshots_installed);
@@ -55,7 +98,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn replica(&mut self, site: &Site<Triad>, role: Role, server: &Server) {
+    fn replica<S: AroundNodes>(&mut self, site: &Site<S>, role: Role, server: &S::Server) {
         let state = server.node().state();
         let (index, clock) = (state.last_index(), state.clock());
         let last = self.clocks.insert(role, (index, clock));
@@ -82,7 +125,7 @@ impl Watch {
     }
 
     /// The newest edition that anybody applies; nobody may apply one that it does not know.
-    pub(super) fn editions(&mut self, site: &Site<Triad>) {
+    pub(crate) fn editions<S: AroundNodes>(&mut self, site: &Site<S>) {
         for role in Role::ALL {
             let Some(server) = &site.servers()[role.place()] else { continue };
             let edition = server.node().look(State::edition);
@@ -96,7 +139,7 @@ impl Watch {
                     site.count(seen::RAISED);
                 }
                 let missing = |role: &&Role| !self.has_known[role.place()];
-                for role in site.service.kind.roles().iter().filter(missing) {
+                for role in site.service.roles().iter().filter(missing) {
                     let detail = format!("edition {edition} applies, the {role} has never known it");
                     site.fail(claim::RAISED_TOGETHER, detail);
                 }
@@ -105,7 +148,7 @@ impl Watch {
     }
 
     /// What can be said only when all is over.
-    pub(super) fn end(&self, site: &Site<Triad>) {
+    pub(crate) fn end<S: AroundNodes>(&self, site: &Site<S>) {
         if self.edition == Edition::FIRST {
             for stopped in &self.stopped_early {
                 site.fail(claim::STOPS_FOR_A_REASON, stopped);
@@ -115,7 +158,7 @@ impl Watch {
 }
 
 /// A leader has begun to hand over.
-fn handover(site: &Site<Triad>, from: Role) {
+fn handover<S: Service>(site: &Site<S>, from: Role) {
     let now_us = site.recorder.now_us();
     let targets = || [Role::Primary, Role::Secondary].into_iter().filter(|role| *role != from);
     let gone = |role: Role| site.away_since_us(role).is_some_and(|since| now_us - since > NOTICED_US);

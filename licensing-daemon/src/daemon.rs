@@ -89,6 +89,12 @@ impl Daemon {
         for warning in &config.warnings {
             warn!("{warning}");
         }
+        if cfg!(feature = "testing") {
+            // Cargo unifies features within a build: the harness in the same workspace is enough.
+            warn!(
+                "built with the switches of tests: build a daemon that is to be shipped by itself (cargo build -p)"
+            );
+        }
         let node = Node::start(config.node.clone()).await?;
         let listener = match node.thread() {
             Some(thread) => moved_to(thread, listener).map_err(RunError::Listener)?,

@@ -43,6 +43,11 @@ mod written;
 pub use judge_file::{Judgement, judge_file};
 pub use written::compiled;
 
+/// Compiles the programs of the guide for those who embed.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+pub struct Embedding;
+
 /// Version of this program, and the commit it was built from where a checkout can tell.
 pub fn version() -> String {
     let asked = ["rev-parse", "--short", "HEAD"];

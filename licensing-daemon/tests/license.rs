@@ -102,3 +102,36 @@ async fn a_license_that_came_too_early_is_served_once_its_edition_applies() {
     drop(stop);
     running.await.unwrap().unwrap();
 }
+
+/// What was installed stays served; that no file is for it is told at once, and in every status until somebody does something.
+#[tokio::test]
+async fn a_vendor_whose_file_became_anothers_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |vendor: &str, features: &str| {
+        let text = format!("SERVER this_host ANY\nVENDOR {vendor}\n{features}");
+        std::fs::write(directory.path().join("a.lic"), text).unwrap();
+    };
+    write("acme", "FEATURE cad acme 1.0 permanent 4 SIGN=0\n");
+    let (address, _stop, _running) = single(&directory, &["a.lic"], Edition::NEWEST).await;
+    wait_until("acme", async || (vendors(address).await == ["acme"]).then_some(())).await;
+    let mut raw = Raw::connect(address).await;
+    write("zeta", "FEATURE cad zeta 1.0 permanent 4 SIGN=0\n");
+    let Reply::Done(words) = raw.ask(Request::Reread).await else { panic!("it is read") };
+    assert!(words.contains("vendor `acme` has no license file any more"), "{words}");
+    let status = Request::Status { filter: StatusFilter::default(), after: None };
+    let Reply::Status(page) = raw.ask(status.clone()).await else { panic!("there is a status") };
+    assert!(
+        page.warnings.iter().any(|words| words.contains("no license file for vendor `acme`")),
+        "{page:?}"
+    );
+    // A file of it without features ends it, and then nothing is missing.
+    write("acme", "");
+    assert!(matches!(raw.ask(Request::Reread).await, Reply::Done(_)));
+    write("zeta", "FEATURE cad zeta 1.0 permanent 4 SIGN=0\n");
+    assert!(matches!(raw.ask(Request::Reread).await, Reply::Done(_)));
+    let Reply::Status(page) = raw.ask(status).await else { panic!("there is a status") };
+    assert!(!page.warnings.iter().any(|words| words.contains("no license file")), "{page:?}");
+    std::fs::write(directory.path().join("a.lic"), "").unwrap();
+    let refused = support::refusal(raw.ask(Request::Reread).await);
+    assert!(refused.contains("a.lic has no SERVER line"), "{refused}");
+}

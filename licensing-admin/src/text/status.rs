@@ -284,12 +284,15 @@ fn features_table(page: &StatusPage) -> String {
     if table.is_empty() { "no license is installed yet\n".to_owned() } else { table.render() }
 }
 
+/// The vendor of each is told when there are several, as above.
 fn checkouts_table(page: &StatusPage, zone: &TimeZone) -> String {
-    let mut table =
-        Table::new(&[">HANDLE", "FEATURE", "VERSION", ">SEATS", "USER", "HOST", "DISPLAY", ">PID", "SINCE"]);
+    let several = page.vendors.len() > 1;
+    let heads =
+        [">HANDLE", "FEATURE", "VERSION", ">SEATS", "USER", "HOST", "DISPLAY", ">PID", "SINCE", "VENDOR"];
+    let mut table = Table::new(&heads[..heads.len() - usize::from(!several)]);
     for checkout in &page.checkouts {
         let since = moment(checkout.since).to_zoned(zone.clone());
-        table.row([
+        let mut row = vec![
             checkout.handle.to_string(),
             checkout.feature.clone(),
             checkout.version.clone(),
@@ -299,7 +302,9 @@ fn checkouts_table(page: &StatusPage, zone: &TimeZone) -> String {
             checkout.display.clone(),
             checkout.pid.to_string(),
             since.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        ]);
+        ];
+        row.extend(several.then(|| checkout.vendor.clone()));
+        table.row(row);
     }
     table.render()
 }

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use tracing::info;
 
 use super::difference::changes;
+use super::{NO_FILE, without_file};
 use crate::client_port::replies::propose_error;
 use crate::server::Server;
 
@@ -94,6 +95,12 @@ fn read(server: &Server, path: &Path) -> Result<LicenseFile, Reply> {
     if found == server.identity {
         return Ok(file);
     }
+    if file.license.servers.is_empty() {
+        let path = file.path.display();
+        return Err(Reply::Error(format!(
+            "{path} has no SERVER line: is it the license file of these servers?"
+        )));
+    }
     Err(Reply::Error(format!(
         "{} is for other servers ({found}), these are {}: the host ids of the SERVER lines cannot be changed while the \
          servers run",
@@ -117,7 +124,12 @@ fn tell(server: &Server, had: &LicenseFile, file: LicenseFile, before: &State) -
     if addresses(&file) != addresses(had) {
         words.push("SERVER lines changed: they count when the servers are started again".to_owned());
     }
+    let was = had.vendor().to_owned();
     server.set_license(file);
+    let state = server.node.state();
+    if without_file(&state, &server.licenses()).any(|vendor| vendor == was) {
+        words.push(format!("vendor `{was}` has no license file any more: {NO_FILE}"));
+    }
     words
 }
 

@@ -10,7 +10,7 @@ use licensing_core::state::State;
 use licensing_core::view::CheckoutView;
 use licensing_raft::ServerHealth;
 
-use crate::license::fingerprint;
+use crate::license::{NO_FILE, fingerprint, without_file};
 use crate::server::Server;
 
 /// Most pools and most checkouts on one page: a page takes a millisecond or two to make, and other clients wait that long.
@@ -128,7 +128,13 @@ fn server_status(
 
 fn warnings(server: &Server, state: &State) -> Vec<String> {
     let mut warnings = server.node.warnings();
-    for file in server.licenses() {
+    let files = server.licenses();
+    warnings.extend(
+        without_file(state, &files).map(|vendor| {
+            format!("the {} has no license file for vendor `{vendor}`: {NO_FILE}", server.role)
+        }),
+    );
+    for file in files {
         if let Some(installed) = state.license(file.vendor())
             && installed.text() != file.text
             && fingerprint(installed.license()) != fingerprint(&file.license)

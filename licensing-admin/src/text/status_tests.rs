@@ -55,6 +55,28 @@ HANDLE  FEATURE  VERSION  SEATS  USER        HOST               DISPLAY      PID
 }
 
 #[test]
+fn the_vendor_of_everything_is_told_when_there_are_several() {
+    let mut pages = Role::ALL.map(page);
+    for page in &mut pages {
+        let mut second = page.vendors[0].clone();
+        second.name = "zeta".to_owned();
+        page.vendors.push(second);
+        let mut theirs = checkout(90, "ann", 1);
+        theirs.vendor = "zeta".to_owned();
+        page.checkouts = vec![checkout(81, "ann", 1), theirs];
+    }
+    let told = text(&survey(&pages), &TimeZone::UTC);
+    let ends = |begin: &str| {
+        let line = told.lines().find(|line| line.trim_start().starts_with(begin)).expect("the line");
+        line.rsplit(' ').next().expect("its last word").to_owned()
+    };
+    assert_eq!(
+        [ends("HANDLE"), ends("81"), ends("90"), ends("FEATURE"), ends("f1")],
+        ["VENDOR", "demo", "zeta", "VENDOR", "demo"]
+    );
+}
+
+#[test]
 fn a_server_that_is_down_says_why() {
     let expected = "\
 demo: secondary is master at lee:2837, 2 of 3 servers up; the operator prefers the primary

@@ -1,4 +1,4 @@
-.PHONY: verify fix bench instructions flamegraph demo fuzz mutants mixed nightly
+.PHONY: verify fix bench instructions flamegraph demo fuzz mutants mixed package nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -56,6 +56,12 @@ BEFORE ?=
 mixed:
 	tests/mixed_triad.sh $(BEFORE)
 
+# What a registry would get: each crate packed, and built from its package alone, with the oldest Rust that is promised.
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+package:
+	rustup toolchain install $(MSRV) --profile minimal
+	cargo +$(MSRV) package --workspace --exclude licensing-tests --exclude licensing-benches --exclude disk-recorder
+
 # The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
 # planted bugs; a triad of two versions; and a look at what people build. And two that need a machine for themselves: a
 # minute of overload, and an hour of full load that must leave disk and memory as they were, without a line in the log for
@@ -63,6 +69,7 @@ mixed:
 # some 370 hours in each of them.
 HOURS ?= 4
 nightly:
+	$(MAKE) package
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000
 	$(MAKE) mutants
 	LICENSING_PRODUCT=all cargo test --workspace --test product

@@ -15,11 +15,10 @@
 
 #![allow(clippy::print_stdout)] // an example talks
 
-use licensing_core::command::Identity;
-use licensing_core::id::{Handle, RequestId, Role, Seats, Token};
-use licensing_core::outcome::Outcome;
-use licensing_daemon::{Caller, Daemon, LicenseFile, listen};
-use licensing_raft::{ClientAction, Session, SessionError};
+use licensing_daemon::{
+    Caller, ClientAction, Daemon, Handle, Identity, LicenseFile, Node, Outcome, RequestId, Role, Seats,
+    Session, SessionError, Token, listen,
+};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 #[tokio::main]
@@ -68,7 +67,7 @@ async fn serve(caller: Caller) {
     }
 }
 
-async fn open(node: &licensing_raft::Node, secret: &str, user: &str) -> Result<Session, SessionError> {
+async fn open(node: &Node, secret: &str, user: &str) -> Result<Session, SessionError> {
     let token = Token(u128::from_str_radix(secret, 16).unwrap_or_default().to_be_bytes());
     let text = String::new;
     let identity = Identity { user: user.to_owned(), host: text(), display: text(), pid: 0, project: text() };

@@ -60,3 +60,10 @@ pub use rights::judge::Asked;
 pub const LOG_FILTER: &str = "info,openraft=error,sled=warn,licensing_raft::mastership::judge=warn";
 
 pub use licensing_client::license_file::{LicenseFile, LicenseFileError};
+
+// What a builder is given, and what a door finds behind it.
+pub use licensing_client::AdminKey;
+pub use licensing_raft::{
+    Answer, ClientAction, Denial, Event, Handle, Identity, Node, NodeConfig, Outcome, PeerKey, RequestId,
+    Role, Seats, Session, SessionError, StartError, Token,
+};

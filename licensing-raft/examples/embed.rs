@@ -11,12 +11,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use licensing_core::command::{Action, Call, Command, Identity};
-use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
-use licensing_core::license::{Compiled, License};
-use licensing_core::outcome::Outcome;
-use licensing_raft::{Node, NodeConfig};
+use anyhow::Context;
+use licensing_raft::{
+    ClientAction, Compiled, Identity, License, Node, NodeConfig, RequestId, Role, Seats, Token,
+};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -32,16 +30,15 @@ async fn main() -> anyhow::Result<()> {
     let mut master = wait_for_master(&nodes).await?;
     println!("the master is the {master}");
 
-    let propose = async |nodes: &[Node], master: Role, command| nodes[master.place()].propose(command).await;
-    nodes[master.place()].install(Compiled::from_text("demo.lic", &license)?).await?;
-    let token = Token([42; 16]);
+    let node = &nodes[master.place()];
+    node.install(Compiled::from_text("demo.lic", &license)?).await?;
     let (host, display, project) = ("cad-17".into(), ":0".into(), String::new());
     let identity = Identity { user: "ada".into(), host, display, pid: std::process::id(), project };
-    let open = Command::OpenSession { token, identity, address: None };
-    let opened = propose(&nodes, master, open).await?;
-    let Outcome::SessionOpened { session } = opened.outcome else { bail!("no session: {opened:?}") };
-    let checkout = propose(&nodes, master, checkout(session, token)).await?;
-    println!("entry {}: {:?}", checkout.index, checkout.outcome);
+    let session = node.open_session(Token([42; 16]), identity, None).await?;
+    let (feature, version) = ("f1".into(), "1.0".into());
+    let checkout = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(3) };
+    let answer = session.call(RequestId(1), checkout).await?;
+    println!("entry {}: {:?}", answer.index, answer.outcome);
 
     // The master goes without a word, as a crash would make it.
     let killed = Instant::now();
@@ -88,10 +85,4 @@ async fn wait_for_master(nodes: &[Node]) -> anyhow::Result<Role> {
     let waits = watches.iter_mut().map(|watch| Box::pin(watch.wait_for(|now| now.serving)));
     let (first, ..) = futures_util::future::select_all(waits).await;
     Ok(first?.own_role)
-}
-
-fn checkout(session: SessionId, token: Token) -> Command {
-    let (feature, version) = ("f1".into(), "1.0".into());
-    let action = Action::Checkout { vendor: None, feature, version, seats: Seats(3) };
-    Command::Call(Call { session, token, request: RequestId(1), acknowledged: RequestId(0), action })
 }

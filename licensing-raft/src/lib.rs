@@ -94,7 +94,14 @@ pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
 pub use session::{AdminAction, ClientAction, Session, SessionError};
 
+// What proposals, answers and states are made of.
 pub use licensing_core::address::ServerAddress;
+pub use licensing_core::command::{Action, Call, Command, Identity, Removal};
+pub use licensing_core::event::Event;
+pub use licensing_core::id::{Handle, LogIndex, RequestId, Role, Seats, SessionId, Timestamp, Token};
+pub use licensing_core::license::{Compiled, License};
+pub use licensing_core::outcome::{Answer, Denial, Outcome};
+pub use licensing_core::state::State;
 pub use status::counts::NodeCounts;
 pub use status::health::ServerHealth;
 pub use status::metrics::NodeMetrics;

@@ -19,6 +19,9 @@ use super::{NO_FILE, without_file};
 use crate::client_port::replies::propose_error;
 use crate::server::Server;
 
+/// Warnings of one file that are told in the answer to a reread; `licensing-server check` tells them all.
+const MAX_WARNINGS: usize = 20;
+
 /// Reads the license files again and serves what they say. All of them are read before anything is changed; what several
 /// vendors' files changed is told together.
 pub(crate) async fn reread(server: Arc<Server>) -> Reply {
@@ -125,6 +128,7 @@ fn tell(server: &Server, had: &LicenseFile, file: LicenseFile, before: &State) -
         words.push("SERVER lines changed: they count when the servers are started again".to_owned());
     }
     let was = had.vendor().to_owned();
+    words.extend(file.warnings().take(MAX_WARNINGS).map(|warning| format!("warning: {warning}")));
     server.set_license(file);
     let state = server.node.state();
     if without_file(&state, &server.licenses()).any(|vendor| vendor == was) {

@@ -134,6 +134,7 @@ fn warnings(server: &Server, state: &State) -> Vec<String> {
             format!("the {} has no license file for vendor `{vendor}`: {NO_FILE}", server.role)
         }),
     );
+    warnings.extend(files.iter().filter_map(|file| file.unapplied()));
     for file in files {
         if let Some(installed) = state.license(file.vendor())
             && installed.text() != file.text

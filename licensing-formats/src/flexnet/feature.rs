@@ -29,6 +29,9 @@ const FIELDS: [&str; 5] = ["feature name", "vendor name", "version", "expiry dat
 /// Lengths of a positional license key in hexadecimal digits, in the order they were introduced.
 const KEY_LENGTHS: [usize; 3] = [16, 20, 12];
 
+/// From so many hexadecimal digits on a word behind the count is a key, whatever its length: no attribute looks like one.
+const LEAST_KEY: usize = 8;
+
 const DATE_HELP: &str = "write it like 31-dec-2099";
 
 /// Parses the words after the keyword; `None` after reporting at least one error.
@@ -47,7 +50,10 @@ pub(crate) fn parse(
     let expiry = expiry(expiry_word, findings);
     let count = count(count_word, findings);
     let (key, rest) = match rest.split_first() {
-        Some((word, after)) if is_key(word) => (Some(word.text.clone()), after),
+        Some((word, after)) if is_key(word) => {
+            warn_length(word, findings);
+            (Some(word.text.clone()), after)
+        }
         _ => (None, rest),
     };
     let mut line = FeatureLine {
@@ -156,8 +162,20 @@ fn count(word: &Word, findings: &mut Findings) -> Option<Count> {
 
 fn is_key(word: &Word) -> bool {
     !word.quoted
-        && KEY_LENGTHS.contains(&word.text.len())
+        && word.text.len() >= LEAST_KEY
         && word.text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && word.text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Nothing is checked against a key here, so a digit that a mail program lost or gained is all that could be noticed.
+fn warn_length(word: &Word, findings: &mut Findings) {
+    let digits = word.text.len();
+    if !KEY_LENGTHS.contains(&digits) {
+        let message = format!(
+            "the license key has {digits} digits, keys have 12, 16 or 20: compare it with the publisher's file"
+        );
+        findings.warn(word.at, message);
+    }
 }
 
 /// Files one attribute, and reads it if it is one we understand.

@@ -133,9 +133,30 @@ fn comment(line: &LogicalLine, word: &str, at: Position, findings: &mut Findings
     } else if is_decimal_license(word) {
         let help = "ask the publisher for FEATURE or INCREMENT lines";
         findings.error(at, format!("the decimal license {} is not supported", shown(word)), help);
+    } else if let Some(keyword) = quoted_keyword(line, word) {
+        let message = format!(
+            "this {keyword} line is not read: a mail program put > before it; remove the >, or start the line with #"
+        );
+        findings.warn(at, message);
     } else {
         findings.warn(at, "text without a keyword taken for a comment; start the line with #");
     }
+}
+
+/// The keyword of a line that a mail program quoted.
+fn quoted_keyword(line: &LogicalLine, word: &str) -> Option<String> {
+    let rest = word.strip_prefix('>')?.trim_start_matches('>');
+    let rest = match rest {
+        "" => line
+            .words()
+            .ok()?
+            .words
+            .into_iter()
+            .map(|word| word.text)
+            .find(|text| !text.chars().all(|c| c == '>'))?,
+        own => own.to_owned(),
+    };
+    keyword::begins_a_line(&rest).then_some(rest)
 }
 
 /// The short form demo licenses were dictated in: `sampled-f1-00737-55296-1825`.

@@ -1,9 +1,12 @@
-//! SERVER lines: `SERVER host hostid [port] [PRIMARY_IS_MASTER] [HEARTBEAT_INTERVAL=seconds] [PLAT=n]`
+//! SERVER lines: `SERVER host hostid [port] [PRIMARY_IS_MASTER] [HEARTBEAT_INTERVAL=seconds] [PLAT=n]`, the older
+//! `SERVER_TIMEOUT=seconds` for the interval
 //! (FlexNet License Administration Guide, SERVER Lines).
 //!
 //! One line is judged here by itself; how many there may be, and what they must agree on, is judged for the
 //! whole file. The property kept: a setting that would have no effect is either refused or warned about,
 //! never dropped in silence.
+
+use std::net::Ipv6Addr;
 
 use super::keyword::begins_a_line;
 use crate::model::{HeartbeatInterval, ServerLine};
@@ -11,6 +14,9 @@ use crate::text::findings::{Findings, shown};
 use crate::text::lexer::Word;
 use crate::text::position::Position;
 use crate::words::{HostId, HostIdError};
+
+/// How HEARTBEAT_INTERVAL was spelt before.
+const OLDER_INTERVAL: &str = "SERVER_TIMEOUT";
 
 /// A SERVER line and the places its later judgement needs.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ pub(crate) fn parse(keyword: &Word, words: &[Word], first: bool, findings: &mut 
     }
     let mut server = Server {
         line: ServerLine {
-            host: host.text.clone(),
+            host: host_name(host, findings),
             host_id: host_id.unwrap_or(HostId::Any),
             port: None,
             primary_is_master: false,
@@ -60,6 +66,20 @@ pub(crate) fn parse(keyword: &Word, words: &[Word], first: bool, findings: &mut 
     }
     attributes(rest, first, &mut server.line, findings);
     (findings.errors.len() == errors_before).then_some(server)
+}
+
+/// The host: IPv6 addresses may stand in brackets here, as they must in search paths.
+fn host_name(word: &Word, findings: &mut Findings) -> String {
+    let Some(rest) = word.text.strip_prefix('[') else { return word.text.clone() };
+    let inner = rest.strip_suffix(']').filter(|inner| inner.parse::<Ipv6Addr>().is_ok());
+    match inner {
+        Some(address) => address.to_owned(),
+        None => {
+            let problem = format!("{} is not an IPv6 address in brackets", shown(&word.text));
+            findings.error(word.at, problem, "write a host name, or an address like [::1] or 192.0.2.7");
+            word.text.clone()
+        }
+    }
 }
 
 /// Reads a host id, reporting why it is none.
@@ -107,7 +127,11 @@ fn attributes(words: &[Word], first: bool, line: &mut ServerLine, findings: &mut
             report_lost_line(word, findings);
             return;
         }
-        let name = key.to_ascii_uppercase();
+        let written = key.to_ascii_uppercase();
+        let name = match written.as_str() {
+            OLDER_INTERVAL => "HEARTBEAT_INTERVAL".to_owned(),
+            _ => written.clone(),
+        };
         if seen.contains(&name) {
             findings.error(word.at, format!("{name} stands twice on the line"), "remove one of them");
             continue;
@@ -137,7 +161,9 @@ fn attributes(words: &[Word], first: bool, line: &mut ServerLine, findings: &mut
                 continue;
             }
         }
-        if key != name {
+        if written == OLDER_INTERVAL {
+            findings.warn(word.at, format!("{OLDER_INTERVAL} is the older spelling, read as {name}"));
+        } else if key != name {
             findings.warn(word.at, format!("{} read as {name}; write it in capitals", shown(key)));
         }
         seen.push(name);

@@ -104,6 +104,15 @@ fn check_vendor(lines: &Lines, findings: &mut Findings) {
 fn report_other_vendor(feature: &Feature, vendor: &str, findings: &mut Findings) {
     let problem =
         format!("the vendor {} is not {} of the VENDOR line", shown(&feature.line.vendor), shown(vendor));
+    if feature.line.name == vendor {
+        let problem = format!(
+            "{} stands where the feature belongs, as in RLM license files, which name the vendor first",
+            shown(vendor)
+        );
+        let help =
+            "RLM files are not supported: ask the publisher for INCREMENT lines that name the feature first";
+        return findings.error(feature.vendor_at, problem, help);
+    }
     let help = "move the line to a file for that vendor with servers of its own";
     findings.error(feature.vendor_at, problem, help);
 }

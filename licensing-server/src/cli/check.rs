@@ -9,17 +9,18 @@ use licensing_client::license_file::LicenseFile;
 use licensing_core::command::{Command, Proposal};
 use licensing_core::counted;
 use licensing_core::id::{LogIndex, Role, Timestamp};
-use licensing_core::license::License;
+use licensing_core::license::{Date, FeatureLine, License};
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
+use licensing_core::view::PoolView;
 
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let file = LicenseFile::read(path).map_err(Failure::no)?;
-    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-    let report = report(&file, Timestamp(now)).map_err(Failure::no)?;
+    let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
+    let report = report(&file, now).map_err(Failure::no)?;
     put(&report)?;
-    for warning in &file.license.warnings {
-        talk(format_args!("warning: {}:{warning}", path.display()));
+    for warning in file.warnings().chain(dates(&file, now)) {
+        talk(format_args!("warning: {warning}"));
     }
     if file.license.servers.is_empty() {
         talk("note: no SERVER line, so `licensing-server serve` has nothing to serve");
@@ -54,7 +55,7 @@ fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
             pool.feature.to_owned(),
             pool.version.to_owned(),
             pool.licensed.map_or_else(|| "uncounted".to_owned(), |seats| seats.to_string()),
-            pool.expires,
+            dated(license, &pool, now),
             pool.host_id.unwrap_or_default(),
         ]);
     }
@@ -63,6 +64,59 @@ fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
         out.push_str(&pools.render());
     }
     Ok(out)
+}
+
+/// Lines whose days are over, or have not come yet.
+fn dates(file: &LicenseFile, now: Timestamp) -> impl Iterator<Item = String> {
+    let path = file.path.display();
+    file.license.features.iter().filter_map(move |line| {
+        let what = match when(line, now) {
+            When::Now => return None,
+            When::Over => format!("expired on {}", line.expiry),
+            When::NotYet(starts) => format!("starts on {starts}"),
+        };
+        Some(format!(
+            "{path}:{}:1: {} v{} {what}, its seats do not count now",
+            line.line, line.name, line.version
+        ))
+    })
+}
+
+/// When a line counts.
+enum When {
+    Now,
+    Over,
+    NotYet(Date),
+}
+
+fn when(line: &FeatureLine, now: Timestamp) -> When {
+    if line.expiry.end_ms().is_some_and(|end| end <= now.0) {
+        return When::Over;
+    }
+    match line.starts.filter(|starts| starts.start_ms() > now.0) {
+        Some(starts) => When::NotYet(starts),
+        None => When::Now,
+    }
+}
+
+/// The last day of a pool, and whether it is over or has not begun, for all its lines.
+fn dated(license: &License, pool: &PoolView<'_>, now: Timestamp) -> String {
+    let own = license
+        .features
+        .iter()
+        .filter(|line| line.name == pool.feature && line.version.to_string() == pool.version);
+    let whens: Vec<When> = own.map(|line| when(line, now)).collect();
+    if !whens.is_empty() && whens.iter().all(|when| matches!(when, When::Over)) {
+        return format!("{}, expired", pool.expires);
+    }
+    let starts = whens.iter().map(|when| match when {
+        When::NotYet(starts) => Some(*starts),
+        _ => None,
+    });
+    match starts.collect::<Option<Vec<Date>>>().and_then(|starts| starts.into_iter().min()) {
+        Some(first) => format!("{}, starts {first}", pool.expires),
+        None => pool.expires.clone(),
+    }
 }
 
 fn servers(license: &License) -> String {
@@ -96,7 +150,8 @@ mod tests {
 
     fn check(text: &str) -> String {
         let license = License::parse(text).unwrap();
-        let file = LicenseFile { path: PathBuf::from("a.lic"), text: text.to_owned(), license };
+        let file =
+            LicenseFile { path: PathBuf::from("a.lic"), text: text.to_owned(), license, options: None };
         // 2026-09-24
         report(&file, Timestamp(1_790_288_165_000)).unwrap()
     }
@@ -117,12 +172,36 @@ primary    pat    2837  17003456  PRIMARY_IS_MASTER HEARTBEAT_INTERVAL=20 (failo
 secondary  lee    2837  17004355
 tertiary   terry  2837  17007ea8
 
-FEATURE  VERSION  SEATS  EXPIRES      LOCKED TO
+FEATURE  VERSION  SEATS  EXPIRES               LOCKED TO
 f1       1.0         10  permanent
 f2       2.5          7  31-dec-2099
-old      1.0          0  31-dec-2020
+old      1.0          0  31-dec-2020, expired
 "
         );
+    }
+
+    #[test]
+    fn lines_that_do_not_count_today_are_told_with_their_day() {
+        let text = "SERVER pat ANY 27000\nVENDOR demo\nFEATURE old demo 1.0 31-dec-2020 5 SIGN=0\n\
+                    FEATURE new demo 1.0 31-dec-2099 5 START=1-jan-2098 SIGN=0\n\
+                    FEATURE f1 demo 1.0 31-dec-2099 5 START=1-jan-2020 SIGN=0\n";
+        let license = License::parse(text).unwrap();
+        let file =
+            LicenseFile { path: PathBuf::from("a.lic"), text: text.to_owned(), license, options: None };
+        let now = Timestamp(1_790_288_165_000);
+        assert_eq!(
+            dates(&file, now).collect::<Vec<_>>(),
+            [
+                "a.lic:3:1: old v1.0 expired on 31-dec-2020, its seats do not count now",
+                "a.lic:4:1: new v1.0 starts on 01-jan-2098, its seats do not count now",
+            ]
+        );
+        let told = report(&file, now).unwrap();
+        let ends =
+            |name: &str| told.lines().find(|line| line.starts_with(name)).unwrap().trim_end().to_owned();
+        assert!(ends("old").ends_with("31-dec-2020, expired"), "{told}");
+        assert!(ends("new").ends_with("31-dec-2099, starts 01-jan-2098"), "{told}");
+        assert!(ends("f1").ends_with("31-dec-2099"), "{told}");
     }
 
     #[test]

@@ -166,8 +166,7 @@ pub fn load(options: &ServeOptions) -> Result<DaemonConfig, ConfigProblem> {
         }
     }
     for file in &config.licenses {
-        let told = file.license.warnings.iter().map(|warning| format!("{}:{warning}", file.path.display()));
-        warnings.extend(told);
+        warnings.extend(file.warnings());
     }
     Ok(config)
 }

@@ -97,7 +97,7 @@ impl<S: NodeService> Nodes<S> {
         let servers = servers.replacen('\n', " PRIMARY_IS_MASTER\n", 1);
         let text = format!("{servers}VENDOR demo\n{}", self.own.features());
         let license = License::parse(&text).unwrap_or_else(|errors| panic!("the features: {errors:?}"));
-        LicenseFile { path: "demo.lic".into(), text, license }
+        LicenseFile { path: "demo.lic".into(), text, license, options: None }
     }
 }
 

@@ -220,7 +220,7 @@ impl Client for TriadClient {
 /// A license file of a server.
 fn file(path: &str, text: String) -> LicenseFile {
     let license = License::parse(&text).expect("a license of the simulation");
-    LicenseFile { path: path.into(), text, license }
+    LicenseFile { path: path.into(), text, license, options: None }
 }
 
 /// The operator is on the servers' machine as far as rights go.

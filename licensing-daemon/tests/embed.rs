@@ -90,6 +90,17 @@ async fn a_protocol_of_ones_own_is_spoken_beside_the_houses() {
     assert!(matches!(Raw::connect(address).await.ask(Request::Reread).await, Reply::Done(_)));
 }
 
+#[tokio::test]
+async fn a_door_that_begins_as_a_line_does_takes_nothing_from_the_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let (address, _stop) = serving(builder(&directory).door(*b"SHOP", take)).await;
+    for line in ["STATUS\r\n", "status\r\n"] {
+        let told = text(address, line).await;
+        assert!(told.contains("(MASTER)"), "{line}: {told}");
+    }
+    assert!(text(address, "SHO\r\n").await.starts_with("ERROR unknown request"));
+}
+
 /// Whoever is silent at a door does not hold up the end, and is told of it.
 #[tokio::test]
 async fn a_caller_is_let_go_when_the_daemon_ends() {

@@ -103,9 +103,9 @@ async fn a_license_that_came_too_early_is_served_once_its_edition_applies() {
     running.await.unwrap().unwrap();
 }
 
-/// What was installed stays served; that no file is for it is told at once, and in every status until somebody does something.
+/// A file cannot become another vendor's: what it had installed would be served on, and nobody would know from where.
 #[tokio::test]
-async fn a_vendor_whose_file_became_anothers_is_told() {
+async fn a_file_that_became_another_vendors_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let write = |vendor: &str, features: &str| {
         let text = format!("SERVER this_host ANY\nVENDOR {vendor}\n{features}");
@@ -116,22 +116,77 @@ async fn a_vendor_whose_file_became_anothers_is_told() {
     wait_until("acme", async || (vendors(address).await == ["acme"]).then_some(())).await;
     let mut raw = Raw::connect(address).await;
     write("zeta", "FEATURE cad zeta 1.0 permanent 4 SIGN=0\n");
-    let Reply::Done(words) = raw.ask(Request::Reread).await else { panic!("it is read") };
-    assert!(words.contains("vendor `acme` has no license file any more"), "{words}");
-    let status = Request::Status { filter: StatusFilter::default(), after: None };
-    let Reply::Status(page) = raw.ask(status.clone()).await else { panic!("there is a status") };
-    assert!(
-        page.warnings.iter().any(|words| words.contains("no license file for vendor `acme`")),
-        "{page:?}"
-    );
-    // A file of it without features ends it, and then nothing is missing.
-    write("acme", "");
-    assert!(matches!(raw.ask(Request::Reread).await, Reply::Done(_)));
-    write("zeta", "FEATURE cad zeta 1.0 permanent 4 SIGN=0\n");
-    assert!(matches!(raw.ask(Request::Reread).await, Reply::Done(_)));
-    let Reply::Status(page) = raw.ask(status).await else { panic!("there is a status") };
-    assert!(!page.warnings.iter().any(|words| words.contains("no license file")), "{page:?}");
+    let refused = support::refusal(raw.ask(Request::Reread).await);
+    assert!(refused.contains("a.lic is for vendor `zeta` now, it was for `acme`"), "{refused}");
+    assert_eq!(vendors(address).await, ["acme"]);
     std::fs::write(directory.path().join("a.lic"), "").unwrap();
     let refused = support::refusal(raw.ask(Request::Reread).await);
     assert!(refused.contains("a.lic has no SERVER line"), "{refused}");
+}
+
+/// Started without the file of a vendor that it serves: that is told in every status, until somebody does something.
+#[tokio::test]
+async fn a_vendor_that_is_served_without_a_file_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |vendor: &str, features: &str| {
+        let text = format!("SERVER this_host ANY\nVENDOR {vendor}\n{features}");
+        std::fs::write(directory.path().join(format!("{vendor}.lic")), text).unwrap();
+    };
+    let told = async |address: SocketAddr| {
+        let status = Request::Status { filter: StatusFilter::default(), after: None };
+        let Reply::Status(page) = Raw::connect(address).await.ask(status).await else { panic!("a status") };
+        page.warnings.iter().any(|words| words.contains("no license file for vendor `zeta`"))
+    };
+    write("acme", "FEATURE cad acme 1.0 permanent 4 SIGN=0\n");
+    write("zeta", "FEATURE cad zeta 1.0 permanent 4 SIGN=0\n");
+    let both = ["acme.lic", "zeta.lic"];
+    let (address, stop, running) = single(&directory, &both, Edition::NEWEST).await;
+    wait_until("both", async || (vendors(address).await == ["acme", "zeta"]).then_some(())).await;
+    assert!(!told(address).await);
+    drop(stop);
+    running.await.unwrap().unwrap();
+    let (address, stop, running) = single(&directory, &both[..1], Edition::NEWEST).await;
+    wait_until("both", async || (vendors(address).await == ["acme", "zeta"]).then_some(())).await;
+    assert!(told(address).await);
+    drop(stop);
+    running.await.unwrap().unwrap();
+    // A file of it without features ends it, and from then on none is needed.
+    write("zeta", "");
+    let (address, stop, running) = single(&directory, &both, Edition::NEWEST).await;
+    wait_until("a master", async || (vendors(address).await == ["acme", "zeta"]).then_some(())).await;
+    let ended = Raw::connect(address).await.ask(Request::Reread).await;
+    assert!(matches!(&ended, Reply::Done(words) if words.contains("gone")), "{ended:?}");
+    drop(stop);
+    running.await.unwrap().unwrap();
+    let (address, _stop, _running) = single(&directory, &both[..1], Edition::NEWEST).await;
+    // The log is read again meanwhile.
+    wait_until("silence", async || (!told(address).await).then_some(())).await;
+}
+
+/// All files are read before anything is served: an administrator who is told an error may rely on it.
+#[tokio::test]
+async fn a_reread_of_several_files_changes_nothing_when_one_of_them_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |vendor: &str, seats: &str| {
+        let text = format!(
+            "SERVER this_host ANY\nVENDOR {vendor}\nFEATURE cad {vendor} 1.0 permanent {seats} SIGN=0\n"
+        );
+        std::fs::write(directory.path().join(format!("{vendor}.lic")), text).unwrap();
+    };
+    write("acme", "4");
+    write("zeta", "4");
+    let (address, _stop, _running) = single(&directory, &["acme.lic", "zeta.lic"], Edition::NEWEST).await;
+    wait_until("both", async || (vendors(address).await == ["acme", "zeta"]).then_some(())).await;
+    write("acme", "9");
+    write("zeta", "many");
+    let mut raw = Raw::connect(address).await;
+    let refused = support::refusal(raw.ask(Request::Reread).await);
+    assert!(
+        refused.contains("zeta.lic:3:") && refused.contains("`many` is not a number of seats"),
+        "{refused}"
+    );
+    let status = Request::Status { filter: StatusFilter::default(), after: None };
+    let Reply::Status(page) = raw.ask(status).await else { panic!("there is a status") };
+    let issued: Vec<_> = page.features.iter().map(|pool| pool.issued.map(|seats| seats.0)).collect();
+    assert_eq!(issued, [Some(4), Some(4)]);
 }

@@ -95,3 +95,16 @@ fn a_file_with_the_vendor_first_is_called_by_its_name() {
     let other = refused(&format!("{SERVERS}VENDOR acme\nINCREMENT solver other 1.0 permanent 5 SIGN=0\n"));
     assert!(other.contains("the vendor `other` is not `acme` of the VENDOR line"), "{other}");
 }
+
+/// A license that was issued anew spells the same machine in another way.
+#[test]
+fn the_same_host_ids_are_the_same_servers_however_they_are_written() {
+    let of = |id: &str| {
+        let text = format!("SERVER alpha {id} 27000\nVENDOR acme\n{LINE}");
+        License::parse(&text).unwrap().triad_identity()
+    };
+    for spelling in ["0019D244E9FC", "00-19-d2-44-e9-fc", "00:19:D2:44:E9:FC"] {
+        assert_eq!(of(spelling), of("0019d244e9fc"), "{spelling}");
+    }
+    assert_ne!(of("0019d244e9fd"), of("0019d244e9fc"));
+}

@@ -201,9 +201,9 @@ fn license_vendor_lines_refuse() {
         ("VENDOR acme PORT=+1", "1:18: `+1` is not a port number, write a number from 1 to 65535, or 0 for any free port"),
         ("VENDOR acme PLAT=1", "1:13: `PLAT` is not a VENDOR attribute, write OPTIONS=path or PORT=port, or remove it"),
         ("VENDOR acme PORT=1 PORT=2", "1:20: `PORT=2` is one word too many on the VENDOR line, write VENDOR name path OPTIONS=path PORT=port"),
-        ("VENDOR acme\nDAEMON acme", "2:1: the file has more than one VENDOR line, remove it, or serve the other vendor's features from another file with servers of its own"),
+        ("VENDOR acme\nDAEMON acme", "2:1: the file has more than one VENDOR line, remove it, or give the other vendor's features a file of their own: the same servers can serve both"),
         ("SERVER h ANY\nINCREMENT f acme 1 permanent 5", "2:13: the file has no VENDOR line for vendor `acme`, write VENDOR and that name on a line before it"),
-        ("SERVER h ANY\nVENDOR acme\nINCREMENT f other 1 permanent 5", "3:13: the vendor `other` is not `acme` of the VENDOR line, move the line to a file for that vendor with servers of its own"),
+        ("SERVER h ANY\nVENDOR acme\nINCREMENT f other 1 permanent 5", "3:13: the vendor `other` is not `acme` of the VENDOR line, move the line to a file for that vendor: the same servers can serve both"),
         ("VENDOR acme\nINCREMENT f acme 1 permanent 5", "2:30: `f` has 5 seats to count but the file has no SERVER line, write SERVER host hostid port as the first line"),
     ];
     for (text, expected) in cases {

@@ -13,17 +13,13 @@ pub(super) async fn health(servers: &Servers) -> Result<Exit, Failure> {
     Ok(if healthy { Exit::Done } else { Exit::No })
 }
 
-/// The lines, and whether all is well: somebody serves and all servers are up.
+/// The lines, and whether all is well: somebody serves, and all servers are up and take part.
 fn report(survey: &Survey) -> (String, bool) {
     let mut out = String::new();
     for server in &survey.servers {
         let status = server.status.as_ref();
         let role = status.map_or("server", |status| status.role.name());
-        let state = match (server.is_up(), status.is_some_and(|status| status.master)) {
-            (true, true) => "up, master",
-            (true, false) => "up",
-            (false, _) => "down",
-        };
+        let state = server.state();
         let lag = status.and_then(|status| status.log_lag).filter(|lag| *lag > 0 && server.is_up());
         let lag = lag.map(|lag| format!(", {lag} {} behind", if lag == 1 { "entry" } else { "entries" }));
         let remark = server.remark().map(|remark| format!(" ({remark})")).unwrap_or_default();
@@ -34,7 +30,7 @@ fn report(survey: &Survey) -> (String, bool) {
             printable(&remark)
         ));
     }
-    let all_up = !survey.servers.is_empty() && survey.servers.iter().all(SeenServer::is_up);
+    let all_up = !survey.servers.is_empty() && survey.servers.iter().all(SeenServer::is_well);
     let serving = survey.page.as_ref().is_some_and(|page| page.quorum) && survey.master().is_some();
     (out, all_up && serving)
 }
@@ -67,6 +63,33 @@ mod tests {
             "primary pat:2837 up, master\nsecondary lee:2837 up, 1 entry behind\n\
              tertiary terry:2837 down (connection refused)\n"
         );
+    }
+
+    /// It runs and knows itself to be up; but were another one to die, nobody would serve.
+    #[test]
+    fn a_server_that_takes_no_part_is_unhealthy() {
+        let mut pages = Role::ALL.map(page);
+        pages[0].servers[2].up = false;
+        pages[0].servers[2].remark = Some("the peer does not know the peer key".to_owned());
+        let (text, healthy) = report(&survey(&pages));
+        assert!(!healthy, "{text}");
+        assert!(
+            text.contains("tertiary terry:2837 up, cut off (runs, but the server that answers"),
+            "{text}"
+        );
+    }
+
+    /// All run and hear each other, and nobody is served: the license was refused, or both are in maintenance.
+    #[test]
+    fn a_triad_without_a_master_is_unhealthy() {
+        let pages = Role::ALL.map(|role| {
+            let mut page = page(role);
+            page.master = None;
+            page.servers.iter_mut().for_each(|server| server.master = false);
+            page
+        });
+        let (text, healthy) = report(&survey(&pages));
+        assert!(!healthy, "{text}");
     }
 
     #[test]

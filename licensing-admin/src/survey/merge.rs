@@ -27,6 +27,7 @@ impl Survey {
                 name: probe.name.clone(),
                 status: None,
                 problem: probe.answer.as_ref().err().cloned(),
+                is_cut_off: false,
             });
             return Survey { page: None, servers: servers.collect() };
         };
@@ -35,6 +36,7 @@ impl Survey {
         for status in &mut page.servers {
             let role = status.role;
             let own = answers.iter().find(|answer| answer.answered_by == role);
+            let is_cut_off = own.is_some() && !status.up;
             if let Some(own) = own.and_then(|own| own.servers.iter().find(|server| server.role == role)) {
                 add_own_word(status, own);
             }
@@ -47,7 +49,7 @@ impl Survey {
                 take_down(status);
                 page.master = page.master.filter(|master| *master != role);
             }
-            seen.push(SeenServer { name, status: Some(status.clone()), problem });
+            seen.push(SeenServer { name, status: Some(status.clone()), problem, is_cut_off });
         }
         for warning in answers.iter().flat_map(|answer| &answer.warnings) {
             if !page.warnings.contains(warning) {
@@ -158,6 +160,8 @@ mod tests {
         let survey = Survey::merge(&probes);
         let tertiary = survey.servers[2].status.as_ref().unwrap();
         assert!(tertiary.up);
+        assert!(!survey.servers[2].is_well() && survey.servers[0].is_well());
+        assert_eq!(survey.servers[2].state(), "up, cut off");
         assert!(tertiary.remark.as_ref().unwrap().contains("does not hear it"));
         assert_eq!(survey.servers[1].problem, Some(refused()));
     }

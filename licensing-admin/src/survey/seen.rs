@@ -23,12 +23,29 @@ pub struct SeenServer {
     pub status: Option<ServerStatus>,
     /// Why it did not answer us; `None` when it did.
     pub problem: Option<ProbeProblem>,
+    /// Whether it runs, and the server that answers for the triad does not hear it: it takes part in nothing.
+    pub is_cut_off: bool,
 }
 
 impl SeenServer {
     /// Whether it runs, as far as anybody can tell.
     pub fn is_up(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.up)
+    }
+
+    /// Whether it runs and takes part.
+    pub fn is_well(&self) -> bool {
+        self.is_up() && !self.is_cut_off
+    }
+
+    /// What it is doing, in a word or two.
+    pub fn state(&self) -> &'static str {
+        match (self.is_up(), self.status.as_ref().is_some_and(|status| status.master)) {
+            (true, _) if self.is_cut_off => "up, cut off",
+            (true, true) => "up, master",
+            (true, false) => "up",
+            (false, _) => "down",
+        }
     }
 
     /// What there is to say about it besides its numbers. Why a server that is down did not answer us is newer than

@@ -403,3 +403,17 @@ fn public_parsers_read_our_report() {
         "ann; a user with a blank is beyond it"
     );
 }
+
+/// A file is there and nothing is served of it: it was refused, or its edition does not apply yet.
+#[test]
+fn a_vendor_whose_license_is_not_installed_is_down() {
+    let survey = everybody(|page| {
+        let mut waiting = page.vendors[0].clone();
+        (waiting.name, waiting.installed_at) = ("zeta".to_owned(), None);
+        page.vendors.push(waiting);
+    });
+    let told = report(&survey, Features::All);
+    let section = &told[told.find("zeta: ").expect("a section")..];
+    assert!(section.starts_with("zeta: The desired vendor daemon is down. (-97,121)"), "{told}");
+    assert!(!section.contains("Feature usage info"), "{told}");
+}

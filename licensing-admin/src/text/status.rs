@@ -216,7 +216,7 @@ pub fn text(survey: &Survey, zone: &TimeZone) -> String {
 }
 
 fn headline(survey: &Survey) -> String {
-    let up = survey.servers.iter().filter(|server| server.is_up()).count();
+    let up = survey.servers.iter().filter(|server| server.is_well()).count();
     let servers = format!("{up} of {} up", counted(survey.servers.len() as u64, "server"));
     let Some(page) = &survey.page else {
         return "no server answers\n".to_owned();
@@ -240,16 +240,11 @@ fn servers_table(survey: &Survey) -> String {
     let mut table = Table::new(&["SERVER", "ADDRESS", "STATE", "VERSION", ">APPLIED", ">BEHIND", "REMARK"]);
     for server in &survey.servers {
         let status = server.status.as_ref();
-        let state = match (server.is_up(), status.is_some_and(|status| status.master)) {
-            (true, true) => "up, master",
-            (true, false) => "up",
-            (false, _) => "down",
-        };
         let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         table.row([
             status.map_or_else(|| "?".to_owned(), |status| status.role.to_string()),
             server.name.host_and_port(),
-            state.to_owned(),
+            server.state().to_owned(),
             status.map_or_else(|| "-".to_owned(), |status| or_dash(&status.version)),
             number(status.and_then(|status| status.applied_index).map(|index| index.0)),
             number(status.and_then(|status| status.log_lag)),

@@ -3,7 +3,6 @@
 //! The property kept: of all this, only the proposals themselves are done on the node's thread. Reading, comparing and
 //! letting go of a license of many lines takes long enough to cost a master its lease.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use licensing_client::license_file::LicenseFile;
@@ -12,10 +11,9 @@ use licensing_core::license::Compiled;
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
 use tokio::task::spawn_blocking;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::difference::changes;
-use super::{NO_FILE, without_file};
 use crate::client_port::replies::propose_error;
 use crate::server::Server;
 
@@ -31,7 +29,12 @@ pub(crate) async fn reread(server: Arc<Server>) -> Reply {
     }
     match reread_all(&server).await {
         Ok(words) => Reply::Done(words),
-        Err(reply) => reply,
+        Err(reply) => {
+            if let Reply::Error(why) = &reply {
+                warn!("a reread was refused: {why}");
+            }
+            reply
+        }
     }
 }
 
@@ -42,7 +45,7 @@ async fn reread_all(server: &Arc<Server>) -> Result<String, Reply> {
     let mut files = Vec::with_capacity(had.len());
     for known in had {
         let reader = server.clone();
-        files.push(apart(move || Ok((read(&reader, &known.path)?, known))).await?);
+        files.push(apart(move || Ok((read(&reader, &known)?, known))).await?);
     }
     let several = files.len() > 1;
     let (mut told, mut refused) = (Vec::new(), Vec::new());
@@ -91,9 +94,18 @@ async fn apart<T: Send + 'static>(
     spawn_blocking(work).await.map_err(cut_short)?
 }
 
-/// The file, if these servers may serve it.
-fn read(server: &Server, path: &Path) -> Result<LicenseFile, Reply> {
-    let file = LicenseFile::read(path).map_err(|problem| Reply::Error(problem.to_string()))?;
+/// The file, if these servers may serve it in the place of what it was.
+fn read(server: &Server, had: &LicenseFile) -> Result<LicenseFile, Reply> {
+    let file = LicenseFile::read(&had.path).map_err(|problem| Reply::Error(problem.to_string()))?;
+    if !had.vendor().is_empty() && file.vendor() != had.vendor() && !file.license.servers.is_empty() {
+        return Err(Reply::Error(format!(
+            "{} is for vendor `{}` now, it was for `{}`: give a vendor that comes besides a file of its own (serve \
+             --license); to end one, let its file be read without features first",
+            file.path.display(),
+            file.vendor(),
+            had.vendor()
+        )));
+    }
     let found = file.license.triad_identity();
     if found == server.identity {
         return Ok(file);
@@ -127,13 +139,8 @@ fn tell(server: &Server, had: &LicenseFile, file: LicenseFile, before: &State) -
     if addresses(&file) != addresses(had) {
         words.push("SERVER lines changed: they count when the servers are started again".to_owned());
     }
-    let was = had.vendor().to_owned();
     words.extend(file.warnings().take(MAX_WARNINGS).map(|warning| format!("warning: {warning}")));
     server.set_license(file);
-    let state = server.node.state();
-    if without_file(&state, &server.licenses()).any(|vendor| vendor == was) {
-        words.push(format!("vendor `{was}` has no license file any more: {NO_FILE}"));
-    }
     words
 }
 

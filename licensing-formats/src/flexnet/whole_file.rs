@@ -73,11 +73,10 @@ fn check_triad_port(server: &Server, findings: &mut Findings) {
     }
 }
 
-/// One vendor daemon per triad: every other vendor needs servers and ports of its own.
+/// One vendor for each file.
 fn check_vendor(lines: &Lines, findings: &mut Findings) {
     if let Some(second) = lines.vendor_at.get(1) {
-        let help =
-            "remove it, or serve the other vendor's features from another file with servers of its own";
+        let help = "remove it, or give the other vendor's features a file of their own: the same servers can serve both";
         findings.error(*second, "the file has more than one VENDOR line", help);
         return;
     }
@@ -113,7 +112,7 @@ fn report_other_vendor(feature: &Feature, vendor: &str, findings: &mut Findings)
             "RLM files are not supported: ask the publisher for INCREMENT lines that name the feature first";
         return findings.error(feature.vendor_at, problem, help);
     }
-    let help = "move the line to a file for that vendor with servers of its own";
+    let help = "move the line to a file for that vendor: the same servers can serve both";
     findings.error(feature.vendor_at, problem, help);
 }
 

@@ -81,9 +81,24 @@ impl Shared {
     }
 }
 
+/// Since when one edition could have been applied, without interruption: a server that went back to the version before, a
+/// hold, another master begin the time anew in which one may go back.
+#[derive(Default)]
+struct Possible(Option<(Edition, Instant)>);
+
+impl Possible {
+    fn look(&mut self, next: Option<Edition>, now: Instant) -> Option<(Edition, Duration)> {
+        self.0 = next.map(|to| match self.0 {
+            Some((edition, since)) if edition == to => (to, since),
+            _ => (to, now),
+        });
+        self.0.map(|(to, since)| (to, now - since))
+    }
+}
+
 /// Raises the edition whenever this server is master and it is time, until the node ends.
 pub(crate) async fn watch(shared: Arc<Shared>) {
-    let mut ready: Option<(Edition, Instant)> = None;
+    let mut possible = Possible::default();
     loop {
         tokio::time::sleep(LOOK).await;
         if shared.is_leaving() {
@@ -91,19 +106,32 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         }
         let status = shared.upgrade();
         let next = status.next().filter(|_| !status.held && shared.mastership.borrow().serving);
-        let Some(to) = next else {
-            ready = None;
-            continue;
-        };
-        let since = match ready {
-            Some((edition, since)) if edition == to => since,
-            _ => ready.insert((to, Instant::now())).1,
-        };
+        let Some((to, possible_for)) = possible.look(next, Instant::now()) else { continue };
         let is_new = !shared.machine.look(State::is_licensed);
-        if is_new || since.elapsed() >= shared.config.upgrade_after {
+        if is_new || possible_for >= shared.config.upgrade_after {
             tracing::info!("all servers know edition {to} of the rules: it applies from now on");
             // Lost or late, it is proposed again on the next look.
             let _ = shared.propose_once(Command::RaiseEdition { to }).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_comes_between_begins_the_time_anew() {
+        let (begin, mut possible) = (Instant::now(), Possible::default());
+        let mut look = |next: Option<u32>, second: u64| {
+            let looked = possible.look(next.map(Edition), begin + Duration::from_secs(second));
+            looked.map(|(to, since)| (to.0, since.as_secs()))
+        };
+        assert_eq!(look(Some(2), 0), Some((2, 0)));
+        assert_eq!(look(Some(2), 30), Some((2, 30)));
+        assert_eq!(look(None, 31), None);
+        assert_eq!(look(Some(2), 40), Some((2, 0)));
+        assert_eq!(look(Some(2), 50), Some((2, 10)));
+        assert_eq!(look(Some(3), 51), Some((3, 0)));
     }
 }

@@ -28,6 +28,12 @@ const QUEUE: usize = 64;
 /// milliseconds, long enough not to spin.
 const REDIAL_PAUSE: Duration = Duration::from_millis(10);
 
+/// The same reason why it cannot be dialed is logged this often.
+const REPEAT: Duration = Duration::from_secs(60);
+
+/// Different reasons logged in that time; each lane says its own.
+const REASONS: usize = 4;
+
 /// What a link needs to know to dial.
 #[derive(Clone)]
 pub(crate) struct Route {
@@ -72,7 +78,9 @@ impl Link {
     pub(crate) fn start(route: Route, lane: Lane, tasks: &NodeTasks) -> Link {
         let (queue, requests) = mpsc::channel(QUEUE);
         let role = route.target;
-        tasks.spawn(async move { LinkTask { route, lane, requests, last_failure: None }.run().await });
+        tasks.spawn(async move {
+            LinkTask { route, lane, requests, last_failure: None, said: Said::default() }.run().await
+        });
         Link { role, queue }
     }
 
@@ -104,6 +112,24 @@ struct LinkTask {
     lane: Lane,
     requests: mpsc::Receiver<Outgoing>,
     last_failure: Option<(Instant, String)>,
+    said: Said,
+}
+
+/// Reasons that were logged, and when: a dial that fails is repeated many times a second, and a name that does not resolve
+/// has two reasons in turn.
+#[derive(Default)]
+struct Said(Vec<(String, Instant)>);
+
+impl Said {
+    /// Whether this is to be logged: it was not, for a while.
+    fn is_new(&mut self, why: &str) -> bool {
+        self.0.retain(|(_, at)| at.elapsed() < REPEAT);
+        let is_new = self.0.len() < REASONS && self.0.iter().all(|(said, _)| said != why);
+        if is_new {
+            self.0.push((why.to_owned(), Instant::now()));
+        }
+        is_new
+    }
 }
 
 type Connection = Proven<Box<dyn Stream>>;
@@ -152,10 +178,12 @@ impl LinkTask {
         let why = dialed.as_ref().err().cloned();
         let mut trouble = self.route.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = &why {
-            if trouble.as_ref() != Some(why) {
+            if self.said.is_new(why) {
                 tracing::warn!(peer = %self.route.target, address = self.route.address.host_and_port(), "cannot connect: {why}");
             }
             self.last_failure = Some((Instant::now(), why.clone()));
+        } else {
+            self.said = Said::default();
         }
         *trouble = why;
         dialed
@@ -226,5 +254,23 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn reasons_in_turn_are_said_once_a_minute_each() {
+        let mut said = Said::default();
+        let mut count = |why: &str| usize::from(said.is_new(why));
+        let mut told = 0;
+        for _ in 0..1000 {
+            told += count("no such name") + count("it does not answer");
+        }
+        assert_eq!(told, 2);
+        tokio::time::advance(REPEAT).await;
+        assert_eq!(count("no such name"), 1);
     }
 }

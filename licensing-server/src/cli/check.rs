@@ -17,7 +17,7 @@ use licensing_core::view::PoolView;
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let file = LicenseFile::read(path).map_err(Failure::no)?;
     let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
-    let report = report(&file, now).map_err(Failure::no)?;
+    let report = report(&file, now).map_err(|why| Failure::no(format!("{}: {why}", path.display())))?;
     put(&report)?;
     for warning in file.warnings().chain(dates(&file, now)) {
         talk(format_args!("warning: {warning}"));

@@ -24,6 +24,9 @@ use crate::run::run;
 /// File descriptors a server needs besides those of clients: peers, the store, standard streams.
 const OTHER_FILES: usize = 256;
 
+/// With room for fewer clients than this a server is of no use to anybody.
+const FEW_CONNECTIONS: usize = 16;
+
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// License file with three SERVER lines, or with one for a single server; once for each vendor
@@ -96,7 +99,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
         force_bootstrap: args.force_bootstrap,
     };
     let mut config = config::load(&options).map_err(Failure::no)?;
-    config.limits = fit_to_files(config.limits);
+    config.limits = fit_to_files(config.limits)?;
     config.node.failback_hold = args.failback_hold.unwrap_or(config.node.failback_hold);
     let addresses = args.listen.map_or_else(|| default_listen(&config), |address| vec![address]);
     if args.exit_with_stdin {
@@ -139,7 +142,7 @@ fn parse_peer_address(text: &str) -> Result<(Role, ServerAddress), String> {
 }
 
 /// Raises the limit of open files as far as needed and allowed; takes fewer connections when it is not enough.
-fn fit_to_files(limits: Limits) -> Limits {
+fn fit_to_files(limits: Limits) -> Result<Limits, Failure> {
     let wanted = (limits.connections + limits.undecided + OTHER_FILES) as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let allowed = maximum.unwrap_or(u64::MAX).min(wanted);
@@ -148,16 +151,19 @@ fn fit_to_files(limits: Limits) -> Limits {
         files = allowed;
     }
     if files >= wanted {
-        return limits;
+        return Ok(limits);
     }
     let usable = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES);
     let mut limits = limits;
     (limits.connections, limits.undecided) = (usable / 4 * 3, usable / 4);
     let connections = limits.connections;
-    info!(
-        "{files} open files are allowed, so at most {connections} client connections are taken: raise ulimit -n"
-    );
-    limits
+    let told =
+        format!("{files} open files are allowed, so at most {connections} client connections are taken");
+    if connections < FEW_CONNECTIONS {
+        return Err(Failure::no(format!("{told}: raise ulimit -n (LimitNOFILE) to 1024 at least")));
+    }
+    info!("{told}: raise ulimit -n if more clients will come");
+    Ok(limits)
 }
 
 /// Listens on the first address that can be had. One whose port is in use is passed over only for another port.

@@ -184,12 +184,20 @@ fn check_together(licenses: &[LicenseFile]) -> Result<(), ConfigProblem> {
             if ours != theirs {
                 return Err(together(format!("one is for {ours}, the other for {theirs}")));
             }
+            if places(first) != places(second) {
+                return Err(together("their SERVER lines name other hosts or ports".to_owned()));
+            }
             if first.vendor() == second.vendor() {
                 return Err(together(format!("both are of vendor {}", first.vendor())));
             }
         }
     }
     Ok(())
+}
+
+/// Where a file's clients look for the servers.
+fn places(file: &LicenseFile) -> Vec<(String, Option<u16>)> {
+    file.license.servers.iter().map(|server| (server.host.to_lowercase(), server.port)).collect()
 }
 
 /// `this_host` on a SERVER line means whoever reads it; to others this host is known by its name.

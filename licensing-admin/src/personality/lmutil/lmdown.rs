@@ -41,7 +41,10 @@ pub(super) async fn down(flags: Flags) -> Result<Exit, Failure> {
         }
     }
     put(&numbered(&surveys))?;
-    if !flags.has("-q") && !confirmed()? {
+    // Where nothing runs there is nothing to be sure about.
+    let is_running = surveys.iter().any(|survey| survey.page.is_some());
+    if is_running && !flags.has("-q") && !confirmed()? {
+        talk(format_args!("nothing was stopped"));
         return Ok(Exit::Done);
     }
     let servers = Servers { path, admin_key: None, timeout: TIMEOUT };
@@ -89,12 +92,13 @@ fn numbered(surveys: &[Survey]) -> String {
 
 fn confirmed() -> Result<bool, Failure> {
     put("Are you sure (y/n)?  ")?;
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::unknown(format!("cannot read the answer: {error}")))?;
     let _ = io::stdout().flush();
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    let read = read.map_err(|error| Failure::unknown(format!("cannot read the answer: {error}")))?;
+    if read == 0 {
+        return Err(Failure::unknown("nobody to ask on standard input, nothing was stopped: say -q"));
+    }
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 

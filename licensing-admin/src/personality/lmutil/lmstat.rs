@@ -38,13 +38,19 @@ pub(super) async fn stat(flags: Flags) -> Result<Exit, Failure> {
     };
     let zone = TimeZone::system();
     put(&lmstat::head(Timestamp::now(), &zone))?;
-    let mut exit = Exit::Done;
+    let mut exits = Vec::new();
     for site in path.sites() {
         let survey = ask::site(site, &filter, limit).await;
         put(&lmstat::block(&survey, &selection, &zone, path.sites().len() > 1))?;
-        exit = exit.and(stat_exit(&survey));
+        exits.push(stat_exit(&survey));
     }
-    Ok(exit)
+    Ok(first_that_serves(&exits))
+}
+
+/// Done when somebody of all sites serves, the first error otherwise.
+fn first_that_serves(exits: &[Exit]) -> Exit {
+    let serves = exits.iter().find(|exit| **exit == Exit::Done);
+    serves.or(exits.first()).copied().unwrap_or(Exit::Done)
 }
 
 /// Done when somebody serves, the first error otherwise.
@@ -116,5 +122,13 @@ mod tests {
         let mut alone = page(Role::Secondary);
         alone.master = None;
         assert_eq!(stat_exit(&survey(&[alone])), Exit::FlexNet(-97));
+        let (dead, other) = (Exit::FlexNet(-15), Exit::FlexNet(-97));
+        for (exits, expected) in [
+            (vec![dead, Exit::Done], Exit::Done),
+            (vec![Exit::Done, dead], Exit::Done),
+            (vec![dead, other], dead),
+        ] {
+            assert_eq!(first_that_serves(&exits), expected, "{exits:?}");
+        }
     }
 }

@@ -235,3 +235,28 @@ impl RaftSnapshotBuilder<Types> for Machine {
         Ok(Snapshot { meta, snapshot })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use licensing_core::command::{Command, Proposal};
+    use licensing_core::id::{LogIndex, Timestamp};
+
+    use super::*;
+    use crate::store::shelf::FileShelf;
+
+    /// Entries say it one by one; a snapshot says it at once, and must be refused before anything of it is kept.
+    #[tokio::test]
+    async fn a_snapshot_whose_rules_are_not_known_is_not_installed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::new();
+        let raise = Command::RaiseEdition { to: Edition::NEWEST };
+        state.apply(LogIndex(1), &Proposal { at: Timestamp(1), command: raise });
+        let bytes = Bytes::from(state.to_bytes());
+        for (known, is_taken) in [(Edition::FIRST, false), (Edition::NEWEST, true)] {
+            let mut machine = Machine::new(Arc::new(FileShelf::new(dir.path())), known);
+            let installed = machine.install_snapshot(&SnapshotMeta::default(), bytes.clone()).await;
+            assert_eq!(installed.is_ok(), is_taken, "{known}: {installed:?}");
+            assert_eq!(machine.look(State::edition) == Edition::NEWEST, is_taken);
+        }
+    }
+}

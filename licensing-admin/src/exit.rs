@@ -18,8 +18,28 @@ pub enum Exit {
     Unknown,
     /// What a command run under a seat ended with.
     Command(u8),
+    /// Why a command was not run under a seat, or not to its end: numbers that programs seldom end with themselves.
+    Under(Wrapping),
     /// An error code of FlexNet, for the personalities: `lmutil` ends with code + 256, so -15 becomes 241.
     FlexNet(i32),
+}
+
+/// What kept a command from running under a seat, so that a script can tell it from the command's own end (sysexits.h, and what
+/// shells say of programs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Wrapping {
+    /// Whether there are seats could not be found out.
+    Unknown = 69,
+    /// The command ended, and its seats had gone before.
+    Lost = 74,
+    /// There were no seats; try later.
+    Denied = 75,
+    /// The program is there and cannot be run.
+    NotRunnable = 126,
+    /// There is no such program.
+    NotFound = 127,
 }
 
 impl Exit {
@@ -30,6 +50,7 @@ impl Exit {
             Exit::No => 1,
             Exit::Unknown => 2,
             Exit::Command(code) => code,
+            Exit::Under(wrapping) => wrapping as u8,
             Exit::FlexNet(code) => (code & 0xff) as u8,
         }
     }

@@ -14,14 +14,15 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::servers::{no_answer, no_session};
 use crate::console::{Failure, put, talk};
-use crate::exit::Exit;
+use crate::exit::{Exit, Wrapping};
 use crate::operate::Servers;
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --hold and without a COMMAND the seats are given back at once: the answer tells \
                         whether they were free.\nWith a COMMAND everything licensectl says goes to standard error, \
-                        and it ends with the command's exit code."
+                        and it ends with the command's exit code; with 75 when the seats were denied, 69 when that could not be found \
+                        out, 74 when the seats were gone before the command ended, 126 or 127 when it could not be run."
 )]
 pub(super) struct CheckoutArgs {
     /// Feature name as in the license file
@@ -106,6 +107,26 @@ impl Voice {
 }
 
 pub(super) async fn checkout(servers: &Servers, args: CheckoutArgs) -> Result<Exit, Failure> {
+    let wraps = !args.command.is_empty();
+    let ended = under_seats(servers, args).await;
+    if !wraps {
+        return ended;
+    }
+    match ended {
+        Ok(Exit::No) => Ok(Exit::Under(Wrapping::Denied)),
+        Err(failure) => {
+            let exit = match failure.exit {
+                Exit::No => Exit::Under(Wrapping::Denied),
+                Exit::Unknown => Exit::Under(Wrapping::Unknown),
+                other => other,
+            };
+            Err(Failure { exit, ..failure })
+        }
+        other => other,
+    }
+}
+
+async fn under_seats(servers: &Servers, args: CheckoutArgs) -> Result<Exit, Failure> {
     let voice = Voice { json: args.json, to_stderr: !args.command.is_empty() };
     // Before anything is taken, so that a signal always finds somebody who gives it back.
     let mut signals = Signals::new()?;
@@ -156,8 +177,19 @@ pub(super) async fn checkout(servers: &Servers, args: CheckoutArgs) -> Result<Ex
     } else {
         Ok(Exit::Done)
     };
-    give_back(&voice, client, seats).await?;
-    exit
+    let is_back = match give_back(&voice, client, seats).await {
+        // How the command ended counts more than when its seats are back.
+        Err(problem) if matches!(exit, Ok(Exit::Command(_))) => {
+            talk(format_args!("note: {}", problem.message));
+            true
+        }
+        given => given?,
+    };
+    match exit {
+        // It ran on without them, and whoever started it should know.
+        Ok(Exit::Command(_)) if !is_back => Ok(Exit::Under(Wrapping::Lost)),
+        exit => exit,
+    }
 }
 
 fn say_granted(voice: &Voice, client: &Client, seats: &Checkout, feature: &str) -> Result<(), Failure> {
@@ -181,24 +213,27 @@ fn say_denied(voice: &Voice, denial: &Denial) -> Result<(), Failure> {
     )
 }
 
-async fn give_back(voice: &Voice, client: Client, seats: Checkout) -> Result<(), Failure> {
+/// Whether they were still there to be given back.
+async fn give_back(voice: &Voice, client: Client, seats: Checkout) -> Result<bool, Failure> {
     let handle = seats.handle();
-    match seats.checkin().await {
+    let is_back = match seats.checkin().await {
         Ok(_) => {
-            voice.say(format_args!("returned handle {handle}"), &Happening::Returned { handle: handle.0 })?
+            voice.say(format_args!("returned handle {handle}"), &Happening::Returned { handle: handle.0 })?;
+            true
         }
         // An administrator was faster; the seats are free, which is what matters.
         Err(RequestError::Denied(_) | RequestError::SessionLost { .. }) => {
             talk(format_args!("note: handle {handle} had been taken away already"));
+            false
         }
         Err(error) => {
             return Err(
                 no_answer(error).hint("the servers take the seats back when the session's grace is over")
             );
         }
-    }
+    };
     drop(client.close().await);
-    Ok(())
+    Ok(is_back)
 }
 
 /// Until a signal, or until there is nothing left to hold.
@@ -227,10 +262,13 @@ async fn run_command(
     events: &mut Receiver<ClientEvent>,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .spawn()
-        .map_err(|error| Failure::unknown(format!("cannot run `{program}`: {error}")))?;
+    let mut child = Command::new(program).args(arguments).spawn().map_err(|error| {
+        let wrapping = match error.kind() {
+            std::io::ErrorKind::NotFound => Wrapping::NotFound,
+            _ => Wrapping::NotRunnable,
+        };
+        Failure::new(Exit::Under(wrapping), format!("cannot run `{program}`: {error}"))
+    })?;
     loop {
         tokio::select! {
             ended = child.wait() => {

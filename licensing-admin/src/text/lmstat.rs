@@ -212,7 +212,9 @@ fn feature_block(
     zone: &TimeZone,
 ) {
     let Some(first) = pools.first() else { return };
-    let issued: Option<u64> = pools.iter().map(|pool| pool.issued.map(|seats| u64::from(seats.0))).sum();
+    // Uncounted lines beside counted ones add nothing to what is counted.
+    let counted_pools = pools.iter().filter_map(|pool| pool.issued);
+    let issued = counted_pools.map(|seats| u64::from(seats.0)).reduce(|sum, seats| sum + seats);
     let in_use: u64 = pools.iter().map(|pool| u64::from(pool.in_use.0)).sum();
     let _ = match issued {
         None => writeln!(out, "\nUsers of {}:  (Uncounted, node-locked)", first.name),

@@ -417,3 +417,26 @@ fn a_vendor_whose_license_is_not_installed_is_down() {
     assert!(section.starts_with("zeta: The desired vendor daemon is down. (-97,121)"), "{told}");
     assert!(!section.contains("Feature usage info"), "{told}");
 }
+
+/// An old node-locked line beside counted ones of later versions.
+#[test]
+fn uncounted_lines_beside_counted_ones_hide_nothing() {
+    let survey = everybody(|page| {
+        let own = page.features[0].clone();
+        page.features = [None, Some(6), Some(2)]
+            .into_iter()
+            .enumerate()
+            .map(|(place, issued)| {
+                let mut pool = own.clone();
+                (pool.name, pool.pool) = ("ver".to_owned(), PoolId(place as u32 + 10));
+                (pool.issued, pool.in_use) = (issued.map(Seats), Seats(u32::from(place == 1)));
+                pool
+            })
+            .collect();
+    });
+    let told = report(&survey, Features::All);
+    assert!(
+        told.contains("Users of ver:  (Total of 8 licenses issued;  Total of 1 license in use)"),
+        "{told}"
+    );
+}

@@ -63,7 +63,13 @@ async fn a_command_runs_under_a_seat() {
     assert_eq!(ended(&ran, 7), "data\n", "standard output is the command's");
     assert!(text(&ran.stderr).starts_with("granted handle "), "{}", text(&ran.stderr));
     let ran = ctl(&triad, &["checkout", "f1", "--", "/no/such/program"]).await;
-    ended(&ran, 2);
+    ended(&ran, 127);
+    let ran = ctl(&triad, &["checkout", "f1", "--", "/etc/passwd"]).await;
+    ended(&ran, 126);
+    let ran = ctl(&triad, &["checkout", "f1", "--count", "99", "--", "true"]).await;
+    ended(&ran, 75);
+    let ran = ctl(&triad, &["checkout", "f9", "--", "true"]).await;
+    ended(&ran, 75);
     assert_eq!(status(&triad).await["features"][0]["in_use"], 0, "the seat is back in any case");
 
     // A signal goes to the command, and its end comes back.
@@ -72,6 +78,21 @@ async fn a_command_runs_under_a_seat() {
     holder.signal(Signal::TERM);
     assert_eq!(holder.exit_code().await, Some(128 + 15));
     assert_eq!(status(&triad).await["features"][0]["in_use"], 0);
+}
+
+/// An administrator took the seat, or it went with the session: the command has run without it.
+#[tokio::test]
+async fn a_command_that_ran_on_without_its_seats_ends_with_74() {
+    let triad = triad().await;
+    let works = triad.directory().join("works");
+    std::fs::write(&works, "").unwrap();
+    let script = format!("echo up; while test -e '{}'; do sleep 0.02; done", works.display());
+    let mut holder = Holder::start(&triad, &["checkout", "f1", "--", "sh", "-c", &script]);
+    assert_eq!(holder.line().await, "up");
+    let held = status(&triad).await["checkouts"][0]["handle"].to_string();
+    ended(&ctl(&triad, &["remove", "--handle", &held]).await, 0);
+    std::fs::remove_file(&works).unwrap();
+    assert_eq!(holder.exit_code().await, Some(74));
 }
 
 #[tokio::test]

@@ -39,7 +39,16 @@ where
         Some((request, reader))
     });
     // A failed read ends the stream; the requests before it are still answered.
-    let requests = requests.scan((), |(), request| {
+    let requests = requests.scan((), move |(), request| {
+        // It had no entry yet when it said hello, and named no triad: a founder that is about to lead, for instance. It has to
+        // say hello anew; if this were only refused, nothing would ever bring it to that.
+        if let Ok(Envelope { body, .. }) = &request
+            && triad_id.is_none()
+            && body.has_entries()
+        {
+            tracing::info!(%peer, ?lane, "it named no triad when it said hello, so it has to say hello anew");
+            return std::future::ready(None);
+        }
         if let Err(error) = &request
             && !matches!(error, FrameError::Closed)
         {

@@ -48,6 +48,17 @@ pub(crate) enum PeerRequest {
     Found(TriadId),
 }
 
+impl PeerRequest {
+    /// Whether it brings something for the log, or for what the log has made.
+    pub(crate) fn has_entries(&self) -> bool {
+        match self {
+            PeerRequest::Append(request) => !request.entries.is_empty(),
+            PeerRequest::Snapshot(_) => true,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum PeerReply {
     Append(AppendResponse),

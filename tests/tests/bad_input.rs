@@ -218,6 +218,12 @@ async fn a_peer_of_another_triad_is_named_and_kept_out() {
     impostor.end(&held.triad).await;
     // One with the same SERVER lines and a history of its own.
     let mut other = start(TriadOptions::default()).await;
+    // Without an entry it would have none, and might join this triad.
+    wait_until("the other tertiary has a history", async || {
+        let page = status(&other.address(Tertiary)).await?;
+        (page.applied_index.0 > 0).then_some(())
+    })
+    .await;
     other.kill(Tertiary);
     let stray = other.data_directory(Tertiary);
     let impostor =

@@ -89,6 +89,36 @@ async fn a_server_with_a_lost_disk_catches_up_and_becomes_a_full_member_again() 
     cluster.shut_down().await;
 }
 
+/// A directory that was only promised to another triad stands where one was that had acknowledged entries: it is as good as
+/// an empty one, and must neither vote nor upset the leader before it has caught up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_was_promised_to_another_triad_joins_as_an_empty_one_does() {
+    let cluster = Cluster::started(PINNED).await;
+    let mut holder = cluster.open_session(Primary, 1).await;
+    let held = granted(cluster.propose(Primary, holder.checkout("f1")).await);
+    cluster.wait_until("the tertiary has it", || cluster.handles(Tertiary) == [held]).await;
+    cluster.kill(Tertiary).await;
+    let directory = cluster.directory(Tertiary);
+    let standing = std::fs::read_to_string(directory.join("triad")).unwrap();
+    let other = standing.lines().map(|line| match line.strip_prefix("triad_id=") {
+        Some(id) => format!("triad_id={}\n", id.chars().rev().collect::<String>()),
+        None => format!("{line}\n"),
+    });
+    let other: String = other.collect();
+    assert!(other.contains("standing=member") && other != standing, "{other}");
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("triad"), other).unwrap();
+    cluster.start(Tertiary).await;
+    cluster.wait_until("it has caught up", || cluster.handles(Tertiary) == [held]).await;
+    cluster.wait_until("it is a member", || cluster.node(Tertiary).servers()[2].remark.is_none()).await;
+    assert!(cluster.node(Primary).serves(), "the leader was upset");
+    cluster.kill(Secondary).await;
+    let second = granted(cluster.propose(Primary, holder.checkout("f1")).await);
+    cluster.wait_until("it carries the triad", || cluster.handles(Tertiary) == [held, second]).await;
+    cluster.shut_down().await;
+}
+
 /// Primary and tertiary acknowledged a checkout that the secondary has missed; then the tertiary loses its disk. Its
 /// empty memory must not help the secondary to the mastership: the checkout would be lost.
 #[tokio::test(flavor = "multi_thread")]

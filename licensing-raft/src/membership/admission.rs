@@ -8,7 +8,7 @@ use crate::membership::standing::{Standing, TriadId};
 use crate::shared::Shared;
 
 /// A server without full membership hears only a leader that knows how little it remembers.
-pub(crate) fn may_take_heartbeats(shared: &Shared, peer: Role) -> Result<(), String> {
+fn hears(shared: &Shared, peer: Role) -> Result<(), String> {
     match shared.standing.read() {
         Standing::Member { .. } | Standing::Founding { .. } => Ok(()),
         Standing::Unborn => Err("this server does not belong to a triad yet".to_owned()),
@@ -17,19 +17,29 @@ pub(crate) fn may_take_heartbeats(shared: &Shared, peer: Role) -> Result<(), Str
     }
 }
 
-/// Whether entries of `peer`, whose hello named the triad `theirs`, may be taken. While they are the first, what is
-/// returned is held until they have been.
-///
-/// A server without a history that was promised to another triad joins this one: the promise binds it to nothing.
+/// Whether entries and heartbeats of `peer`, whose hello named the triad `theirs`, may be taken. While they are the first,
+/// what is returned is held until they have been.
 pub(crate) async fn may_take_entries(
     shared: &Shared,
     peer: Role,
     theirs: Option<TriadId>,
 ) -> Result<Option<MutexGuard<'_, ()>>, String> {
-    may_take_heartbeats(shared, peer)?;
+    hears(shared, peer)?;
+    is_of_the_same_triad(shared, peer, theirs).await
+}
+
+/// Whether `peer`, whose hello named the triad `theirs`, may ask for what only members ask of each other.
+///
+/// A server without a history that was promised to another triad joins this one: the promise binds it to nothing. It joins as
+/// one that lost its disk does, for it may stand in the place of one that did: it neither votes nor hears a leader before.
+pub(crate) async fn is_of_the_same_triad(
+    shared: &Shared,
+    peer: Role,
+    theirs: Option<TriadId>,
+) -> Result<Option<MutexGuard<'_, ()>>, String> {
     let first = if shared.has_history() { None } else { Some(shared.beginning.lock().await) };
     let Some(theirs) = theirs else {
-        return Err(format!("the {peer} named no triad when it said hello, so it cannot have entries"));
+        return Err(format!("the {peer} named no triad when it said hello"));
     };
     match shared.standing.read().triad_id() {
         Some(own) if own == theirs => Ok(first),

@@ -44,7 +44,7 @@ where
         // say hello anew; if this were only refused, nothing would ever bring it to that.
         if let Ok(Envelope { body, .. }) = &request
             && triad_id.is_none()
-            && body.has_entries()
+            && body.is_among_members()
         {
             tracing::info!(%peer, ?lane, "it named no triad when it said hello, so it has to say hello anew");
             return std::future::ready(None);
@@ -85,8 +85,8 @@ async fn answer(
 ) -> PeerReply {
     let answered = match request {
         PeerRequest::Append(request) => append(shared, peer, triad_id, request).await,
-        PeerRequest::Vote(request) => vote(shared, peer, request, false).await,
-        PeerRequest::PreVote(request) => vote(shared, peer, request, true).await,
+        PeerRequest::Vote(request) => vote(shared, peer, triad_id, request, false).await,
+        PeerRequest::PreVote(request) => vote(shared, peer, triad_id, request, true).await,
         PeerRequest::Transfer(request) => transfer(shared, peer, request).await,
         PeerRequest::Snapshot(chunk) => snapshot(shared, peer, triad_id, assembly, chunk).await,
         PeerRequest::Survey(report) => survey(shared, peer, report),
@@ -116,10 +116,7 @@ async fn append(
     triad_id: Option<TriadId>,
     request: AppendRequest,
 ) -> Result<PeerReply, String> {
-    let _held = match request.entries.is_empty() {
-        true => admission::may_take_heartbeats(shared, peer).map(|()| None),
-        false => admission::may_take_entries(shared, peer, triad_id).await,
-    }?;
+    let _held = admission::may_take_entries(shared, peer, triad_id).await?;
     checks::append(peer, &request, own_term(shared)).map_err(|why| distrust(peer, why))?;
     let response = shared.raft.append_entries(request).await.map_err(|error| error.to_string())?;
     if !matches!(response, AppendResponse::HigherVote(_)) {
@@ -128,7 +125,14 @@ async fn append(
     Ok(PeerReply::Append(response))
 }
 
-async fn vote(shared: &Shared, peer: Role, request: VoteRequest, before: bool) -> Result<PeerReply, String> {
+async fn vote(
+    shared: &Shared,
+    peer: Role,
+    triad_id: Option<TriadId>,
+    request: VoteRequest,
+    before: bool,
+) -> Result<PeerReply, String> {
+    drop(admission::is_of_the_same_triad(shared, peer, triad_id).await?);
     if !shared.standing.read().may_vote() && !planted(Mutant::EmptyDiskVotes) {
         return Err("this server has no memory to vote on yet".to_owned());
     }

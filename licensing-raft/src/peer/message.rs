@@ -49,13 +49,9 @@ pub(crate) enum PeerRequest {
 }
 
 impl PeerRequest {
-    /// Whether it brings something for the log, or for what the log has made.
-    pub(crate) fn has_entries(&self) -> bool {
-        match self {
-            PeerRequest::Append(request) => !request.entries.is_empty(),
-            PeerRequest::Snapshot(_) => true,
-            _ => false,
-        }
+    /// Whether only a server of the same triad may ask for it: everything but getting to know each other.
+    pub(crate) fn is_among_members(&self) -> bool {
+        !matches!(self, PeerRequest::Survey(_) | PeerRequest::Found(_))
     }
 }
 

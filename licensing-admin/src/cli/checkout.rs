@@ -112,18 +112,12 @@ pub(super) async fn checkout(servers: &Servers, args: CheckoutArgs) -> Result<Ex
     if !wraps {
         return ended;
     }
-    match ended {
-        Ok(Exit::No) => Ok(Exit::Under(Wrapping::Denied)),
-        Err(failure) => {
-            let exit = match failure.exit {
-                Exit::No => Exit::Under(Wrapping::Denied),
-                Exit::Unknown => Exit::Under(Wrapping::Unknown),
-                other => other,
-            };
-            Err(Failure { exit, ..failure })
-        }
+    let told = |exit| match exit {
+        Exit::No => Exit::Under(Wrapping::Denied),
+        Exit::Unknown => Exit::Under(Wrapping::Unknown),
         other => other,
-    }
+    };
+    ended.map(told).map_err(|failure| Failure { exit: told(failure.exit), ..failure })
 }
 
 async fn under_seats(servers: &Servers, args: CheckoutArgs) -> Result<Exit, Failure> {

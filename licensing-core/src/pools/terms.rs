@@ -44,13 +44,41 @@ pub(crate) struct PoolTerms {
     pub(crate) lines: Vec<PoolLine>,
 }
 
-/// Whether the lines of a pool give seats at a moment.
-pub(crate) enum Validity {
+/// Whether lines of a license give seats at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// They do.
     Now,
     /// From that day on.
     Later(Date),
     /// Until that day.
     Over(Option<Date>),
+}
+
+impl Validity {
+    /// That of one license line.
+    pub fn of(line: &FeatureLine, at: Timestamp) -> Validity {
+        validity(&[PoolLine { seats: Seats(0), starts: line.starts, expiry: line.expiry }], at)
+    }
+}
+
+fn validity(lines: &[PoolLine], at: Timestamp) -> Validity {
+    if lines.iter().any(|line| line.is_valid(at)) {
+        return Validity::Now;
+    }
+    let waiting = lines.iter().filter(|line| !line.has_ended(at)).filter_map(|line| line.starts).min();
+    match waiting {
+        Some(date) => Validity::Later(date),
+        None => Validity::Over(last_day(lines)),
+    }
+}
+
+fn last_day(lines: &[PoolLine]) -> Option<Date> {
+    let last = lines.iter().map(|line| line.expiry).max();
+    last.and_then(|expiry| match expiry {
+        Expiry::On(date) => Some(date),
+        Expiry::Permanent => None,
+    })
 }
 
 impl PoolTerms {
@@ -99,22 +127,6 @@ impl PoolTerms {
     }
 
     pub(crate) fn validity(&self, at: Timestamp) -> Validity {
-        if self.lines.iter().any(|line| line.is_valid(at)) {
-            return Validity::Now;
-        }
-        let waiting =
-            self.lines.iter().filter(|line| !line.has_ended(at)).filter_map(|line| line.starts).min();
-        match waiting {
-            Some(date) => Validity::Later(date),
-            None => Validity::Over(self.last_day()),
-        }
-    }
-
-    fn last_day(&self) -> Option<Date> {
-        let last = self.lines.iter().map(|line| line.expiry).max();
-        last.and_then(|expiry| match expiry {
-            Expiry::On(date) => Some(date),
-            Expiry::Permanent => None,
-        })
+        validity(&self.lines, at)
     }
 }

@@ -7,6 +7,7 @@ mod pools;
 mod servers;
 mod sessions;
 
+pub use crate::pools::terms::Validity;
 pub use checkouts::CheckoutView;
 pub use pools::PoolView;
 pub use sessions::Recalled;

@@ -1,6 +1,7 @@
 //! The licenses that are served, and their pools.
 
 use crate::id::{PoolId, Seats, Timestamp};
+use crate::pools::terms::Validity;
 use crate::pools::{Pool, narrow};
 use crate::state::State;
 use crate::vendor::InstalledLicense;
@@ -24,6 +25,8 @@ pub struct PoolView<'a> {
     pub in_use: Seats,
     /// Last day of the line that lasts longest, such as `31-dec-2099`, or `permanent`.
     pub expires: String,
+    /// Whether one of its lines gives seats now.
+    pub validity: Validity,
     /// Node lock, as the license writes it.
     pub host_id: Option<String>,
 }
@@ -75,6 +78,7 @@ impl State {
             licensed: terms.licensed(self.clock).map(narrow),
             in_use: narrow(pool.in_use),
             expires: terms.expires.clone(),
+            validity: terms.validity(self.clock),
             host_id: terms.host_id.clone(),
         }
     }

@@ -1,4 +1,5 @@
-//! Whose entries a server takes: of a leader of its own triad, and only as long as that knows how little it remembers.
+//! Whom a server hears: servers of its own triad, and while it is no full member only a leader that knows how little it
+//! remembers.
 
 use licensing_core::id::Role;
 use tokio::sync::MutexGuard;
@@ -46,7 +47,7 @@ pub(crate) async fn is_of_the_same_triad(
         // It learns the name with its first entries.
         None => Ok(first),
         Some(own) if shared.has_history() => {
-            Err(format!("the entries are of triad {theirs}, the {} is of {own}", shared.config.role))
+            Err(format!("the {peer} is of triad {theirs}, the {} of {own}", shared.config.role))
         }
         Some(_) => {
             change(shared, Standing::Joining { triad_id: Some(theirs) })?;

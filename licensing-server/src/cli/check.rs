@@ -9,10 +9,10 @@ use licensing_client::license_file::LicenseFile;
 use licensing_core::command::{Command, Proposal};
 use licensing_core::counted;
 use licensing_core::id::{LogIndex, Role, Timestamp};
-use licensing_core::license::{Date, FeatureLine, License};
+use licensing_core::license::License;
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
-use licensing_core::view::PoolView;
+use licensing_core::view::{PoolView, Validity};
 
 pub(super) fn check(path: &Path) -> Result<Exit, Failure> {
     let file = LicenseFile::read(path).map_err(Failure::no)?;
@@ -55,7 +55,7 @@ fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
             pool.feature.to_owned(),
             pool.version.to_owned(),
             pool.licensed.map_or_else(|| "uncounted".to_owned(), |seats| seats.to_string()),
-            dated(license, &pool, now),
+            dated(&pool),
             pool.host_id.unwrap_or_default(),
         ]);
     }
@@ -70,10 +70,10 @@ fn report(file: &LicenseFile, now: Timestamp) -> Result<String, String> {
 fn dates(file: &LicenseFile, now: Timestamp) -> impl Iterator<Item = String> {
     let path = file.path.display();
     file.license.features.iter().filter_map(move |line| {
-        let what = match when(line, now) {
-            When::Now => return None,
-            When::Over => format!("expired on {}", line.expiry),
-            When::NotYet(starts) => format!("starts on {starts}"),
+        let what = match Validity::of(line, now) {
+            Validity::Now => return None,
+            Validity::Over(_) => format!("expired on {}", line.expiry),
+            Validity::Later(starts) => format!("starts on {starts}"),
         };
         Some(format!(
             "{path}:{}:1: {} v{} {what}, its seats do not count now",
@@ -82,40 +82,12 @@ fn dates(file: &LicenseFile, now: Timestamp) -> impl Iterator<Item = String> {
     })
 }
 
-/// When a line counts.
-enum When {
-    Now,
-    Over,
-    NotYet(Date),
-}
-
-fn when(line: &FeatureLine, now: Timestamp) -> When {
-    if line.expiry.end_ms().is_some_and(|end| end <= now.0) {
-        return When::Over;
-    }
-    match line.starts.filter(|starts| starts.start_ms() > now.0) {
-        Some(starts) => When::NotYet(starts),
-        None => When::Now,
-    }
-}
-
-/// The last day of a pool, and whether it is over or has not begun, for all its lines.
-fn dated(license: &License, pool: &PoolView<'_>, now: Timestamp) -> String {
-    let own = license
-        .features
-        .iter()
-        .filter(|line| line.name == pool.feature && line.version.to_string() == pool.version);
-    let whens: Vec<When> = own.map(|line| when(line, now)).collect();
-    if !whens.is_empty() && whens.iter().all(|when| matches!(when, When::Over)) {
-        return format!("{}, expired", pool.expires);
-    }
-    let starts = whens.iter().map(|when| match when {
-        When::NotYet(starts) => Some(*starts),
-        _ => None,
-    });
-    match starts.collect::<Option<Vec<Date>>>().and_then(|starts| starts.into_iter().min()) {
-        Some(first) => format!("{}, starts {first}", pool.expires),
-        None => pool.expires.clone(),
+/// The last day of a pool, and whether it is over or has not begun.
+fn dated(pool: &PoolView<'_>) -> String {
+    match pool.validity {
+        Validity::Now => pool.expires.clone(),
+        Validity::Over(_) => format!("{}, expired", pool.expires),
+        Validity::Later(starts) => format!("{}, starts {starts}", pool.expires),
     }
 }
 

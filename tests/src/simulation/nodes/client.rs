@@ -57,17 +57,24 @@ impl Client for HouseClient {
     }
 
     async fn ask(&mut self, kind: &Kind) -> Told {
-        let action = match kind {
-            Kind::Checkout { feature, seats } => {
-                let (feature, version) = (feature.clone(), "1.0".to_owned());
-                Action::Checkout { vendor: None, feature, version, seats: *seats }
-            }
-            Kind::Checkin { handle } => Action::Checkin { handle: *handle, owner: None },
-            Kind::Open | Kind::Remove { .. } | Kind::Install { .. } => {
-                return Told::NotDone { why: "clients do not ask for that".to_owned() };
-            }
-        };
-        told(self.client.call(action).await)
+        let of_any = |feature: &str| (None, feature.to_owned());
+        match action_of(kind, of_any) {
+            Some(action) => told(self.client.call(action).await),
+            None => Told::NotDone { why: "clients do not ask for that".to_owned() },
+        }
+    }
+}
+
+/// What a client asks for, of the vendor and under the name that its feature has in the license; nothing for what clients do
+/// not ask.
+pub(crate) fn action_of(kind: &Kind, named: impl Fn(&str) -> (Option<String>, String)) -> Option<Action> {
+    match kind {
+        Kind::Checkout { feature, seats } => {
+            let (vendor, feature) = named(feature);
+            Some(Action::Checkout { vendor, feature, version: "1.0".to_owned(), seats: *seats })
+        }
+        Kind::Checkin { handle } => Some(Action::Checkin { handle: *handle, owner: None }),
+        Kind::Open | Kind::Remove { .. } | Kind::Install { .. } => None,
     }
 }
 

@@ -6,9 +6,14 @@ pub mod names;
 mod served;
 pub(crate) mod watch;
 
-use licensing_core::id::{LogIndex, Role};
+use std::time::Duration;
+
+use licensing_core::id::{LogIndex, Role, Seats};
 use licensing_core::state::State;
-use licensing_raft::Node;
+use licensing_raft::{Node, NodeConfig};
+
+use super::service::Shown;
+use crate::history::{Count, Held};
 
 pub use client::HouseClient;
 pub use served::{NodeService, Nodes};
@@ -29,6 +34,40 @@ impl HasNode for Node {
 impl HasNode for licensing_daemon::testing::SimulatedServer {
     fn node(&self) -> &Node {
         self.node()
+    }
+}
+
+/// Grace of a session: shorter than the default, so that ends of sessions are seen often.
+pub(crate) const GRACE: Duration = Duration::from_secs(6);
+
+/// Entries after which a snapshot is made: few, so that there are many.
+const SNAPSHOT_EVERY: u64 = 200;
+
+/// Makes happen in thirty seconds what takes hours elsewhere.
+pub(crate) fn hasten(config: &mut NodeConfig) {
+    config.snapshot_every = SNAPSHOT_EVERY;
+    config.log_kept = SNAPSHOT_EVERY;
+    config.failback_hold = Duration::from_secs(1);
+    config.session_grace = GRACE;
+}
+
+/// What a server shows, with the features that have a name in histories.
+pub(crate) fn show(state: &State, named: impl Fn(&str, &str) -> Option<String>) -> Shown {
+    let count = |issued: Option<Seats>, in_use| Count { issued: issued.unwrap_or(Seats(u32::MAX)), in_use };
+    let features = state
+        .pools()
+        .filter_map(|pool| Some((named(pool.vendor, pool.feature)?, count(pool.licensed, pool.in_use))));
+    let held = state.checkouts().map(|checkout| Held {
+        handle: checkout.handle,
+        session: checkout.keeper.session().unwrap_or_default(),
+        feature: named(checkout.vendor, checkout.feature).unwrap_or_else(|| "unasked".to_owned()),
+        seats: checkout.seats,
+    });
+    Shown {
+        applied: state.last_index(),
+        edition: Some(state.edition().0),
+        features: features.collect(),
+        held: held.collect(),
     }
 }
 

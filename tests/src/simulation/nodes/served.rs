@@ -11,17 +11,10 @@ use licensing_daemon::LicenseFile;
 use licensing_raft::{Node, NodeConfig, PEER_PREAMBLE};
 use tokio::io::{AsyncReadExt, DuplexStream};
 
-use super::{HasNode, Watch, can_spare_one, master, settled};
-use crate::history::{Count, Held};
+use super::{GRACE, HasNode, Watch, can_spare_one, hasten, master, settled, show};
 use crate::simulation::host::{FIRST_PORT, Host};
 use crate::simulation::network::End;
 use crate::simulation::service::{Client, Servers, Service, Shown, Site};
-
-/// Grace of a session: shorter than the default, so that ends of sessions are seen often.
-const GRACE: Duration = Duration::from_secs(6);
-
-/// Entries after which a snapshot is made: few, so that there are many.
-const SNAPSHOT_EVERY: u64 = 200;
 
 /// What is a daemon's own: how it starts, what it does with a connection, who its clients are. [`Nodes`] does the rest: it
 /// starts three of them, connects their nodes, installs the license, and claims of them what it claims of the reference
@@ -118,10 +111,7 @@ impl<S: NodeService> Service for Nodes<S> {
         let license = self.license();
         let mut config = NodeConfig::from_license(&license.license, host.role(), "memory")
             .map_err(|error| error.to_string())?;
-        config.snapshot_every = SNAPSHOT_EVERY;
-        config.log_kept = SNAPSHOT_EVERY;
-        config.failback_hold = Duration::from_secs(1);
-        config.session_grace = GRACE;
+        hasten(&mut config);
         let compiled = Compiled::from_text("demo.lic", &license.text).map_err(|error| error.to_string())?;
         let server = self.own.start(host, config, license).await?;
         host.spawn(install_first(server.node().clone(), compiled));
@@ -152,7 +142,7 @@ impl<S: NodeService> Service for Nodes<S> {
     }
 
     fn show(&self, server: &S::Server) -> Option<Shown> {
-        Some(server.node().look(show))
+        Some(server.node().look(|state| show(state, |_, feature| Some(feature.to_owned()))))
     }
 
     fn master(&self, servers: &Servers<Self>) -> Option<Role> {
@@ -173,23 +163,6 @@ impl<S: NodeService> Service for Nodes<S> {
 
     fn look(&self, site: &Site<Self>) {
         self.watch().look(site);
-    }
-}
-
-fn show(state: &State) -> Shown {
-    let count = |issued: Option<Seats>, in_use| Count { issued: issued.unwrap_or(Seats(u32::MAX)), in_use };
-    let features = state.pools().map(|pool| (pool.feature.to_owned(), count(pool.licensed, pool.in_use)));
-    let held = state.checkouts().map(|checkout| Held {
-        handle: checkout.handle,
-        session: checkout.keeper.session().unwrap_or_default(),
-        feature: checkout.feature.to_owned(),
-        seats: checkout.seats,
-    });
-    Shown {
-        applied: state.last_index(),
-        edition: Some(state.edition().0),
-        features: features.collect(),
-        held: held.collect(),
     }
 }
 

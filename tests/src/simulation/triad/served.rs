@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use licensing_client::Client as LicensingClient;
 use licensing_client::protocol::Upgrade;
-use licensing_core::command::Action;
 use licensing_core::edition::{Edition, UnknownEdition};
 use licensing_core::id::{Role, Seats, SessionId};
 use licensing_core::license::License;
@@ -19,20 +18,14 @@ use licensing_raft::NodeConfig;
 use super::dialing::{Dialing, OPERATOR};
 use super::parts::{Server, Triad};
 use super::{duplicates, licenses, operator};
-use crate::history::{Count, Held, Kind, Later, Told};
+use crate::history::{Kind, Later, Told};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
 use crate::simulation::nodes;
-use crate::simulation::nodes::client::{HouseClient, Way, config_of, tokens_of};
+use crate::simulation::nodes::client::{HouseClient, Way, action_of, config_of, tokens_of};
 use crate::simulation::service::{Client, Servers, Service, Shown, Site};
 use crate::simulation::versions;
 use crate::workload::told;
-
-/// Grace of a session here: shorter than the default, so that ends of sessions are seen often.
-const GRACE: Duration = Duration::from_secs(6);
-
-/// Entries after which a snapshot is made: few, so that there are many.
-const SNAPSHOT_EVERY: u64 = 200;
 
 /// How long all servers must have known a newer edition before it applies: shorter than a run, longer than most troubles.
 const UPGRADE_AFTER: Duration = Duration::from_secs(5);
@@ -69,10 +62,7 @@ impl Service for Triad {
             files.push(file("zeta.lic", licenses::second(self.kind)));
         }
         node_config.upgrade_after = UPGRADE_AFTER;
-        node_config.snapshot_every = SNAPSHOT_EVERY;
-        node_config.log_kept = SNAPSHOT_EVERY;
-        node_config.failback_hold = Duration::from_secs(1);
-        node_config.session_grace = GRACE;
+        nodes::hasten(&mut node_config);
         let node = host.start_node(node_config.clone()).await?;
         let simulated = SimulatedServer::new(node, &DaemonConfig::new(node_config, files));
         host.spawn(simulated.follow());
@@ -107,30 +97,12 @@ impl Service for Triad {
     }
 
     fn grace(&self) -> Option<Duration> {
-        Some(GRACE)
+        Some(nodes::GRACE)
     }
 
     fn show(&self, server: &Server) -> Option<Shown> {
-        server.node().look(|state| {
-            let count =
-                |issued: Option<Seats>, in_use| Count { issued: issued.unwrap_or(Seats(u32::MAX)), in_use };
-            let features = state.pools().filter_map(|pool| {
-                let name = licenses::name_of(pool.vendor, pool.feature)?;
-                Some((name.to_owned(), count(pool.licensed, pool.in_use)))
-            });
-            let held = state.checkouts().map(|checkout| Held {
-                handle: checkout.handle,
-                session: checkout.keeper.session().unwrap_or_default(),
-                feature: licenses::name_of(checkout.vendor, checkout.feature).unwrap_or("unasked").to_owned(),
-                seats: checkout.seats,
-            });
-            Some(Shown {
-                applied: state.last_index(),
-                edition: Some(state.edition().0),
-                features: features.collect(),
-                held: held.collect(),
-            })
-        })
+        let named = |vendor: &str, feature: &str| licenses::name_of(vendor, feature).map(str::to_owned);
+        Some(server.node().look(|state| nodes::show(state, named)))
     }
 
     fn master(&self, servers: &Servers<Triad>) -> Option<Role> {
@@ -203,17 +175,10 @@ impl Client for TriadClient {
     }
 
     async fn ask(&mut self, kind: &Kind) -> Told {
-        let action = match kind {
-            Kind::Checkout { feature, seats } => {
-                let (vendor, feature) = licenses::asked(feature);
-                Action::Checkout { vendor, feature, version: "1.0".to_owned(), seats: *seats }
-            }
-            Kind::Checkin { handle } => Action::Checkin { handle: *handle, owner: None },
-            Kind::Open | Kind::Remove { .. } | Kind::Install { .. } => {
-                return Told::NotDone { why: "clients do not ask for that".to_owned() };
-            }
-        };
-        told(self.client.call(action).await)
+        match action_of(kind, licenses::asked) {
+            Some(action) => told(self.client.call(action).await),
+            None => Told::NotDone { why: "clients do not ask for that".to_owned() },
+        }
     }
 }
 

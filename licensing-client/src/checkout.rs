@@ -20,6 +20,22 @@ impl Client {
     pub fn checkout(&self, feature: impl Into<String>) -> CheckoutRequest {
         CheckoutRequest::new(self.clone(), feature.into())
     }
+
+    /// Keeps bytes of the application's own with the session: at most
+    /// [`MAX_DATA_BYTES`](licensing_core::vendor_data::MAX_DATA_BYTES), none takes them away. Needs edition 3 of the rules.
+    ///
+    /// Errors: [`RequestError::Denied`] when there are too many; the others when no definite answer could be had.
+    pub async fn set_vendor_data(&self, data: impl Into<Vec<u8>>) -> Result<(), RequestError> {
+        self.set_data(None, data.into()).await
+    }
+
+    async fn set_data(&self, handle: Option<Handle>, data: Vec<u8>) -> Result<(), RequestError> {
+        match self.call(Action::SetVendorData { handle, data }).await?.outcome {
+            Outcome::VendorDataSet { .. } => Ok(()),
+            Outcome::Denied(denial) => Err(RequestError::Denied(denial)),
+            other => Err(unexpected("the vendor data", &other)),
+        }
+    }
 }
 
 /// A request for seats. Await it, or call [`CheckoutRequest::send`].
@@ -31,11 +47,13 @@ pub struct CheckoutRequest {
     feature: String,
     version: String,
     seats: u32,
+    vendor_data: Vec<u8>,
 }
 
 impl CheckoutRequest {
     fn new(client: Client, feature: String) -> CheckoutRequest {
-        CheckoutRequest { client, vendor: None, feature, version: ANY_VERSION.to_owned(), seats: 1 }
+        let (version, vendor_data) = (ANY_VERSION.to_owned(), Vec::new());
+        CheckoutRequest { client, vendor: None, feature, version, seats: 1, vendor_data }
     }
 
     /// Asks for the feature of this vendor. Unless set, all vendors are asked in the order of their names.
@@ -56,12 +74,19 @@ impl CheckoutRequest {
         self
     }
 
+    /// Keeps bytes of the application's own beside the seats: at most
+    /// [`MAX_DATA_BYTES`](licensing_core::vendor_data::MAX_DATA_BYTES). Needs edition 3 of the rules.
+    pub fn vendor_data(mut self, data: impl Into<Vec<u8>>) -> CheckoutRequest {
+        self.vendor_data = data.into();
+        self
+    }
+
     /// Asks. Seats that are granted after the future was dropped go back by themselves.
     ///
     /// Errors: [`RequestError::Denied`] when the servers say no; the others when no definite answer could be had.
     pub async fn send(self) -> Result<Checkout, RequestError> {
-        let CheckoutRequest { client, vendor, feature, version, seats } = self;
-        let action = Action::Checkout { vendor, feature, version, seats: Seats(seats) };
+        let CheckoutRequest { client, vendor, feature, version, seats, vendor_data } = self;
+        let action = Action::checkout(vendor, feature, version, Seats(seats), vendor_data);
         let delivery = client.ask(|ticket| Command::Call { action, ticket }).await?;
         let guard = delivery.seats;
         let answer = answer(delivery.payload)?;
@@ -126,6 +151,14 @@ impl Checkout {
     /// The client whose session holds the seats.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Keeps these bytes beside the seats instead of what was there; none takes them away. Needs edition 3 of the rules.
+    ///
+    /// Errors: [`RequestError::Denied`] when there are too many, or the seats are gone; the others when no definite answer could
+    /// be had.
+    pub async fn set_vendor_data(&self, data: impl Into<Vec<u8>>) -> Result<(), RequestError> {
+        self.client.set_data(Some(self.handle), data.into()).await
     }
 
     /// Gives the seats back and waits for the answer. Whatever happens to the future, the checkin is sent and

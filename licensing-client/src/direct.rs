@@ -13,6 +13,7 @@ use crate::dial::Dial;
 use crate::error::{Awaited, ConnectionError};
 use crate::protocol::{
     ClientMessage, Hello, Pages, Progress, Reply, Request, ServerMessage, StatusFilter, StatusPage,
+    VendorDataPage,
 };
 use crate::search_path::ServerAddress;
 use crate::words;
@@ -20,6 +21,10 @@ use crate::words;
 /// How long an answer may take unless set: a server decides within two leases, and with the default lease this
 /// leaves time for reading a large license file.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Most pages of vendor data put together: eight times what a state can keep. A server that always has one more is not believed
+/// for ever.
+const MAX_DATA_PAGES: usize = 1024;
 
 /// What one server could not be asked, or did not answer well.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +121,31 @@ impl Direct {
                 other => return Err(self.refused(words::STATUS, other)),
             }
         }
+    }
+
+    /// All vendor data as this server knows it, for administrators. Where it was cut short, `more` of the whole says so.
+    ///
+    /// Errors: as [`Direct::request`]; [`DirectError::Refused`] when the server answers something else.
+    pub async fn vendor_data_all(&mut self) -> Result<VendorDataPage, DirectError> {
+        let mut whole = VendorDataPage::default();
+        for _ in 0..MAX_DATA_PAGES {
+            let after = whole.more;
+            match self.request(Request::VendorData { after }).await? {
+                Reply::VendorData(page) => {
+                    // A server that names no later place to go on with would never end.
+                    let goes_on = page.more.filter(|more| after.is_none_or(|after| *more > after));
+                    whole.triad.extend(page.triad);
+                    whole.sessions.extend(page.sessions);
+                    whole.checkouts.extend(page.checkouts);
+                    whole.more = goes_on;
+                    if goes_on.is_none() {
+                        break;
+                    }
+                }
+                other => return Err(self.refused(words::VENDOR_DATA, other)),
+            }
+        }
+        Ok(whole)
     }
 
     /// Proves knowledge of the admin key; afterwards administrative requests are allowed on this connection. Gives

@@ -7,6 +7,9 @@ use licensing_core::id::Handle;
 
 use crate::protocol::Reply;
 
+/// A look at vendor data.
+pub(crate) const VENDOR_DATA: &str = "the vendor data";
+
 /// A status query.
 pub(crate) const STATUS: &str = "the status query";
 
@@ -19,11 +22,14 @@ const LONGEST_QUOTE: usize = 64;
 /// What is asked, as the subject of a sentence.
 pub(crate) fn action(action: &Action) -> String {
     match action {
-        Action::Checkout { feature, version, seats, .. } => {
+        Action::Checkout { feature, version, seats, .. }
+        | Action::CheckoutWith { feature, version, seats, .. } => {
             let (feature, version) = (quote(feature), quote(version));
             format!("checkout of {seats} seats of feature `{feature}` version {version}")
         }
         Action::Checkin { handle, .. } => checkin(*handle),
+        Action::SetVendorData { handle: None, .. } => "vendor data of the session".to_owned(),
+        Action::SetVendorData { handle: Some(handle), .. } => format!("vendor data of handle {handle}"),
         Action::Remove(Removal::Handle(handle)) => format!("removal of handle {handle}"),
         Action::Remove(Removal::Holder { feature, user, host, display }) => {
             let [feature, user, host, display] = [feature, user, host, display].map(|text| quote(text));
@@ -61,6 +67,7 @@ pub(crate) fn reply(reply: &Reply) -> &'static str {
         Reply::Unknown(_) => "not knowing",
         Reply::Busy { .. } => "being busy",
         Reply::Error(_) => "an error",
+        Reply::VendorData(_) => "a page of vendor data",
     }
 }
 

@@ -6,8 +6,8 @@
 //! `licensing-daemon/tests/conversation.rs`. What no conversation can bring about has its bytes here.
 
 use licensing_client::protocol::{
-    MasterAddress, Place, Recollection, Refusal, Reply, Request, ServerMessage, StatusFilter, StatusPage,
-    Upgrade, Welcome, Whereabouts,
+    DataPlace, MasterAddress, Place, Recollection, Refusal, Reply, Request, ServerMessage, StatusFilter,
+    StatusPage, Upgrade, Welcome, Whereabouts,
 };
 use licensing_core::codec::{to_bytes, variants};
 use licensing_core::command::{Action, Identity};
@@ -77,14 +77,17 @@ fn requests_keep_their_numbers() {
         Request::Reread,
         Request::Shutdown { hand_over: false },
         Request::Upgrade(Upgrade::Finish),
+        Request::VendorData { after: None },
     ];
     assert_eq!(
         written(&requests),
         "0 OpenSession, 1 Heartbeat, 2 Call, 3 Recall, 4 CloseSession, 5 Status, 6 Authenticate, 7 Reread, \
-         8 Shutdown, 9 Upgrade"
+         8 Shutdown, 9 Upgrade, 10 VendorData"
     );
     let acts = [Upgrade::Finish, Upgrade::Hold, Upgrade::Release];
     assert_eq!(written(&acts), "0 Finish, 1 Hold, 2 Release");
+    let places = [DataPlace::Session(SessionId(0)), DataPlace::Checkout(Handle(0))];
+    assert_eq!(written(&places), "0 Session, 1 Checkout");
     assert_eq!(written(&[Place::Pools(0), Place::Checkout(Handle(0))]), "0 Pools, 1 Checkout");
 }
 
@@ -118,10 +121,11 @@ fn what_a_server_says_keeps_its_numbers() {
         Reply::Unknown(text()),
         Reply::Busy { retry_after_ms: 0 },
         Reply::Error(text()),
+        Reply::VendorData(Box::default()),
     ];
     assert_eq!(
         written(&replies),
-        "0 Answer, 1 Recalled, 2 Alive, 3 Gone, 4 Status, 5 Done, 6 NotMaster, 7 Unknown, 8 Busy, 9 Error"
+        "0 Answer, 1 Recalled, 2 Alive, 3 Gone, 4 Status, 5 Done, 6 NotMaster, 7 Unknown, 8 Busy, 9 Error, 10 VendorData"
     );
     let recollections = [
         Recollection::Answered(answer(Outcome::Ticked)),

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | 1 | the first one |
 //! | 2 | licenses of several vendors side by side ([`Edition::SEVERAL_VENDORS`]) |
+//! | 3 | vendor data of sessions, checkouts and the triad ([`Edition::VENDOR_DATA`]) |
 
 use std::fmt;
 
@@ -25,8 +26,10 @@ impl Edition {
     pub const FIRST: Edition = Edition(1);
     /// Licenses of several vendors are served side by side. Before it, one vendor.
     pub const SEVERAL_VENDORS: Edition = Edition(2);
+    /// Sessions, checkouts and the triad itself have vendor data.
+    pub const VENDOR_DATA: Edition = Edition(3);
     /// The newest that this version knows.
-    pub const NEWEST: Edition = Edition(2);
+    pub const NEWEST: Edition = Edition(3);
 }
 
 impl Default for Edition {

@@ -2,6 +2,8 @@
 //! history, whoever was master, because an event is addressed by its log index and its place among the events of
 //! that entry.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::edition::Edition;
@@ -82,6 +84,22 @@ pub enum EventKind {
         /// Held.
         on: bool,
     },
+    /// A session, or one of its checkouts, has other vendor data.
+    VendorDataSet {
+        /// Whose.
+        session: SessionId,
+        /// Which checkout's; `None` for the session's own.
+        handle: Option<Handle>,
+        /// What it is now.
+        data: Vec<u8>,
+    },
+    /// A key of the triad's vendor data was set.
+    TriadDataSet {
+        /// Which one.
+        key: String,
+        /// What it is now; `None` when it was removed.
+        value: Option<Vec<u8>>,
+    },
 }
 
 /// Seats in somebody's hands.
@@ -99,6 +117,8 @@ pub struct Holding {
     pub user: String,
     /// Host they are used on.
     pub host: String,
+    /// Vendor data of the checkout.
+    pub vendor_data: Arc<[u8]>,
 }
 
 /// How seats came back.

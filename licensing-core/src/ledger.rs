@@ -28,6 +28,7 @@ impl State {
             self.held.remove(&(session, handle));
         }
         applying.record(EventKind::In { holding: self.holding(handle, &checkout), why });
+        self.vendor_data.set_checkout(handle, &[]);
         let Some(pool) = self.pools.get_mut(&checkout.pool) else { return };
         pool.in_use = pool.in_use.saturating_sub(u64::from(checkout.seats.0));
         if pool.in_use == 0 && pool.terms.is_retired() {
@@ -46,6 +47,7 @@ impl State {
             seats: checkout.seats,
             user: checkout.holder.identity.user.clone(),
             host: checkout.holder.identity.host.clone(),
+            vendor_data: self.vendor_data.checkouts.get(&handle).cloned().unwrap_or_default(),
         }
     }
 }

@@ -97,6 +97,7 @@ mod rules;
 pub mod session;
 pub mod state;
 pub mod vendor;
+pub mod vendor_data;
 
 // Writing a state down, checking it, looking at it.
 pub mod codec;
@@ -112,7 +113,7 @@ pub mod mastership;
 #[doc(hidden)]
 pub mod mutant;
 
-pub use command::{Action, Call, Command, Holder, Identity, Install, Proposal, Removal};
+pub use command::{Action, Call, Command, Extra, Holder, Identity, Install, Proposal, Removal};
 pub use digest::Digest;
 pub use edition::{Edition, UnknownEdition};
 pub use event::{Event, EventKind, Holding, Return};

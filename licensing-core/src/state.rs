@@ -25,6 +25,7 @@ use crate::outcome::{Answer, Denial, Outcome};
 use crate::pools::Pool;
 use crate::session::Session;
 use crate::vendor::Vendor;
+use crate::vendor_data::VendorData;
 
 /// Everything the three servers agree on: the licenses, who is connected, who holds which seats.
 ///
@@ -47,6 +48,7 @@ pub struct State {
     pub(crate) pools: OrdMap<PoolId, Pool>,
     pub(crate) checkouts: OrdMap<Handle, Checkout>,
     pub(crate) sessions: OrdMap<SessionId, Arc<Session>>,
+    pub(crate) vendor_data: VendorData,
     pub(crate) staging: Option<Arc<Staging>>,
     pub(crate) aside: Aside,
     /// Derived from `checkouts`: what each session keeps.
@@ -98,6 +100,7 @@ impl State {
             pools: OrdMap::new(),
             checkouts: OrdMap::new(),
             sessions: OrdMap::new(),
+            vendor_data: VendorData::default(),
             staging: None,
             aside: Aside::default(),
             held: OrdSet::new(),
@@ -167,6 +170,9 @@ impl State {
             Command::Stage { digest, part, bytes } => self.stage(*digest, *part, bytes),
             Command::RaiseEdition { to } => self.raise_edition(*to, applying),
             Command::HoldEdition { on } => Ok(self.hold_edition(*on, applying)),
+            Command::SetTriadData { key, value, believed } => {
+                self.set_triad_data(key, value.as_deref(), *believed, applying)
+            }
             Command::OpenSession { token, identity, address } => {
                 self.open_session(*token, identity, *address, applying)
             }

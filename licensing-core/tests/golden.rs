@@ -1,7 +1,7 @@
 //! Bytes of every format still decode, and the newest is still written byte for byte.
 //!
-//! `golden/v2/` holds one state with everything in it and one proposal of every kind, as format 2 writes them; `golden/v1/`
-//! the same of format 1, which is only read. A change of these bytes is a change of what is on users' disks and on the wire
+//! `golden/v3/` holds a state with everything in it, as format 3 writes it, `golden/v2/` one proposal of every kind and a state of
+//! before edition 3, as format 2 writes them; `golden/v1/` the same of format 1, which is only read. A change of these bytes is a change of what is on users' disks and on the wire
 //! between servers of different age: it needs a new format, a reader for the old one, and a line marked `Data:` in the
 //! changelog. The files of a new format are written, never overwritten, by
 //!
@@ -53,13 +53,25 @@ fn a_state_with_everything_in_it_reads_and_writes_as_in_its_golden_file() {
     assert_eq!(state.to_bytes(), golden);
     assert_eq!(
         state.digest().to_string(),
+        "b4a768a2f821b642a5595cccfee2669ac5f4f267fb109efbdaec01ee0d1a9ba6"
+    );
+}
+
+#[test]
+fn a_state_of_before_edition_3_reads_and_writes_as_in_its_golden_file() {
+    let state = state_of_format_2();
+    let golden = golden(2, "state.bin", || state.to_bytes());
+    assert_eq!(State::from_bytes(&golden).as_ref(), Ok(&state));
+    assert_eq!(state.to_bytes(), golden);
+    assert_eq!(
+        state.digest().to_string(),
         "84201ede6f4ca23bcba0c1f1a0db1f5048044042e1313fc43ecb8be3654c5cf8"
     );
 }
 
 #[test]
 fn the_empty_state_is_the_smallest_state() {
-    let golden = golden(STATE_FORMAT, "state-empty.bin", || State::new().to_bytes());
+    let golden = golden(2, "state-empty.bin", || State::new().to_bytes());
     assert_eq!(State::from_bytes(&golden), Ok(State::new()));
     assert_eq!(State::new().to_bytes(), golden);
 }
@@ -97,8 +109,17 @@ fn bytes_behind_the_end_are_refused() {
 }
 
 /// What format 1 did not know.
-const NEW_IN_FORMAT_2: [&str; 5] =
-    ["install-staged", "stage", "raise-edition", "hold-edition", "checkout-of-vendor"];
+const NEW_IN_FORMAT_2: [&str; 9] = [
+    "install-staged",
+    "stage",
+    "raise-edition",
+    "hold-edition",
+    "checkout-of-vendor",
+    "checkout-with",
+    "set-vendor-data",
+    "set-vendor-data-of-checkout",
+    "set-triad-data",
+];
 
 /// A golden file, made if it is asked for and not there yet.
 fn golden(format: u8, name: &str, bytes: impl Fn() -> Vec<u8>) -> Vec<u8> {
@@ -175,6 +196,10 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
         Command::RaiseEdition { to: Edition(2) },
         Command::HoldEdition { on: true },
         call(2, 13, 11, checkout_of_vendor("acme", checkout("solver", "2.1", 3))),
+        call(2, 14, 12, checkout_with("solver", b"render farm")),
+        call(2, 15, 13, Action::SetVendorData { handle: None, data: vec![0, 255] }),
+        call(2, 16, 14, Action::SetVendorData { handle: Some(Handle(9)), data: Vec::new() }),
+        set_triad_data("quota", Some(b"12"), Some(LogIndex(300))),
     ];
     let kind = |command: &Command| match command {
         Command::Install(Install::Whole(_)) => "install",
@@ -193,16 +218,50 @@ fn proposals() -> Vec<(&'static str, Proposal)> {
             Action::Remove(Removal::Holder { .. }) => "remove-holder",
             Action::Maintain { .. } => "maintain",
             Action::PreferMaster { .. } => "prefer-master",
+            Action::CheckoutWith { .. } => "checkout-with",
+            Action::SetVendorData { handle: None, .. } => "set-vendor-data",
+            Action::SetVendorData { handle: Some(_), .. } => "set-vendor-data-of-checkout",
         },
+        Command::SetTriadData { .. } => "set-triad-data",
         Command::Tick => "tick",
     };
     let proposal = |command| (kind(&command), Proposal { at: Timestamp(NOON), command });
     commands.into_iter().map(proposal).collect()
 }
 
-/// A state with every kind of thing in it: what format 1 could say, and who a client works for and where it is, a license
-/// on its way, and answers that format 1 did not know.
+fn checkout_with(feature: &str, data: &[u8]) -> Action {
+    Action::checkout(None, feature.to_owned(), "1".to_owned(), Seats(1), data.to_vec())
+}
+
+fn set_triad_data(key: &str, value: Option<&[u8]>, believed: Option<LogIndex>) -> Command {
+    Command::SetTriadData { key: key.to_owned(), value: value.map(<[u8]>::to_vec), believed }
+}
+
+/// A state with every kind of thing in it: what format 2 could say, and vendor data of all three kinds, with the answers that
+/// go with it.
 fn state() -> State {
+    let mut state = state_of_format_2();
+    let mut next = LogIndex(31);
+    let mut ask = |command| {
+        apply(&mut state, next, &Proposal { at: Timestamp(NOON + next.0), command });
+        next.0 += 1;
+    };
+    ask(Command::RaiseEdition { to: Edition(3) });
+    ask(call(26, 3, 1, checkout_with("viewer", b"render farm")));
+    ask(call(26, 4, 1, Action::SetVendorData { handle: None, data: vec![0, 255] }));
+    ask(call(26, 5, 1, Action::SetVendorData { handle: Some(Handle(27)), data: vec![7; 1024] }));
+    ask(set_triad_data("quota", Some(b"12"), Some(LogIndex(0))));
+    ask(set_triad_data("quota", Some(b"13"), Some(LogIndex(0))));
+    ask(set_triad_data("greeting", Some(b""), None));
+    let data: Vec<_> =
+        state.checkouts().map(|one| one.vendor_data.len()).filter(|length| *length > 0).collect();
+    assert_eq!((data, state.vendor_data(SessionId(26))), (vec![1024, 11], &[0, 255][..]));
+    state
+}
+
+/// A state with every kind of thing in it that format 2 could say: what format 1 could, and who a client works for and where it is, a license
+/// on its way, and answers that format 1 did not know.
+fn state_of_format_2() -> State {
     let mut state = state_of_format_1();
     let mut next = LogIndex(26);
     let mut ask = |command| {

@@ -29,7 +29,8 @@ fn identity() -> Identity {
 fn holding() -> Holding {
     let text = String::new;
     let (vendor, feature, user, host) = (text(), text(), text(), text());
-    Holding { handle: Handle(0), vendor, feature, seats: Seats(0), user, host }
+    let vendor_data = Default::default();
+    Holding { handle: Handle(0), vendor, feature, seats: Seats(0), user, host, vendor_data }
 }
 
 fn denials() -> Vec<Denial> {
@@ -56,6 +57,8 @@ fn denials() -> Vec<Denial> {
         Denial::NotTheHolder { handle },
         Denial::NothingToRemove { what: text() },
         Denial::UnknownVendor { vendor: text() },
+        Denial::VendorDataFull { limit: 0 },
+        Denial::VendorDataChanged { key: text(), set_at: None },
     ]
 }
 
@@ -66,7 +69,7 @@ fn denials_keep_their_numbers() {
         "0 UnknownSession, 1 WrongToken, 2 ForgottenRequest, 3 TooManyUnanswered, 4 TooManySessions, 5 BadLicense, \
          6 InvalidParameter, 7 BadVersion, 8 NoLicense, 9 UnknownFeature, 10 VersionNotLicensed, 11 NotStarted, \
          12 Expired, 13 MoreThanLicensed, 14 NoFreeSeats, 15 UnknownHandle, 16 NotTheHolder, 17 NothingToRemove, \
-         18 UnknownVendor"
+         18 UnknownVendor, 19 VendorDataFull, 20 VendorDataChanged"
     );
 }
 
@@ -74,6 +77,27 @@ fn denials_keep_their_numbers() {
 fn no_two_denials_have_the_same_rank_and_none_is_left_out() {
     let ranks: BTreeSet<u32> = denials().iter().map(Denial::rank).collect();
     assert_eq!(ranks, (0..denials().len() as u32).collect());
+}
+
+/// The table of `docs/semantics.md`, where administrators look them up.
+#[test]
+// The crate itself may not touch files; the document has to be read.
+#[allow(clippy::disallowed_methods)]
+fn the_documents_name_every_denial_with_its_code_in_the_order_of_their_ranks() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/semantics.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rows) = text.split_once("| denial | FlexNet code | when |\n|---|---|---|\n").unwrap();
+    let rows = rows.lines().take_while(|line| line.starts_with('|'));
+    let told: Vec<String> = rows
+        .map(|row| row.split(" | ").take(2).collect::<Vec<_>>().join(" ").replace(['|', '`', ' '], ""))
+        .collect();
+    let mut denials = denials();
+    denials.sort_by_key(Denial::rank);
+    let name =
+        |denial: &Denial| format!("{denial:?}").split([' ', '{']).next().unwrap_or_default().to_owned();
+    let expected: Vec<String> =
+        denials.iter().map(|denial| format!("{}{}", name(denial), denial.flexnet_code())).collect();
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -94,11 +118,12 @@ fn outcomes_keep_their_numbers() {
         Outcome::Staged { parts: 0 },
         Outcome::EditionRaised { edition: Edition(0) },
         Outcome::EditionHeld { on: false },
+        Outcome::VendorDataSet { set_at: None },
     ];
     assert_eq!(
         written(&outcomes),
         "0 Installed, 1 SessionOpened, 2 SessionClosed, 3 Expired, 4 Granted, 5 Returned, 6 Removed, 7 Maintained, \
-         8 Preferred, 9 Ticked, 10 Denied, 11 Staged, 12 EditionRaised, 13 EditionHeld"
+         8 Preferred, 9 Ticked, 10 Denied, 11 Staged, 12 EditionRaised, 13 EditionHeld, 14 VendorDataSet"
     );
 }
 
@@ -118,11 +143,12 @@ fn commands_and_actions_keep_their_numbers() {
         Command::Stage { digest, part: 0, bytes: Vec::new() },
         Command::RaiseEdition { to: Edition(0) },
         Command::HoldEdition { on: false },
+        Command::SetTriadData { key: String::new(), value: None, believed: None },
     ];
     assert_eq!(
         written(&commands),
         "0 Install, 1 OpenSession, 2 CloseSession, 3 Expire, 4 Call, 5 Tick, 6 Stage, 7 RaiseEdition, \
-         8 HoldEdition"
+         8 HoldEdition, 9 SetTriadData"
     );
     let (text, handle, role) = (String::new, Handle(0), Role::Primary);
     let actions = [
@@ -131,8 +157,20 @@ fn commands_and_actions_keep_their_numbers() {
         Action::Remove(Removal::Handle(handle)),
         Action::Maintain { role, on: false },
         Action::PreferMaster { role: None },
+        Action::CheckoutWith {
+            vendor: None,
+            feature: text(),
+            version: text(),
+            seats: Seats(0),
+            extras: Vec::new(),
+        },
+        Action::SetVendorData { handle: None, data: Vec::new() },
     ];
-    assert_eq!(written(&actions), "0 Checkout, 1 Checkin, 2 Remove, 3 Maintain, 4 PreferMaster");
+    assert_eq!(
+        written(&actions),
+        "0 Checkout, 1 Checkin, 2 Remove, 3 Maintain, 4 PreferMaster, 5 CheckoutWith, 6 SetVendorData"
+    );
+    assert_eq!(written(&[Extra::VendorData(Vec::new())]), "0 VendorData");
     let holder = Removal::Holder { feature: text(), user: text(), host: text(), display: text() };
     assert_eq!(written(&[Removal::Handle(handle), holder]), "0 Handle, 1 Holder");
     let whole = Compiled::from_text("acme.lic", "SERVER alpha ANY\nVENDOR acme\n").unwrap();
@@ -155,11 +193,13 @@ fn events_keep_their_numbers() {
         EventKind::Preference(None),
         EventKind::EditionRaised { edition: Edition(0) },
         EventKind::EditionHeld { on: false },
+        EventKind::VendorDataSet { session, handle: None, data: Vec::new() },
+        EventKind::TriadDataSet { key: text(), value: None },
     ];
     assert_eq!(
         written(&events),
         "0 Out, 1 In, 2 Denied, 3 SessionOpened, 4 SessionEnded, 5 LicenseInstalled, 6 Maintenance, 7 Preference, \
-         8 EditionRaised, 9 EditionHeld"
+         8 EditionRaised, 9 EditionHeld, 10 VendorDataSet, 11 TriadDataSet"
     );
     let returns = [Return::Checkin, Return::SessionClosed, Return::SessionExpired, Return::Removed];
     assert_eq!(written(&returns), "0 Checkin, 1 SessionClosed, 2 SessionExpired, 3 Removed");

@@ -9,17 +9,20 @@
 
 #[path = "property/model.rs"]
 mod model;
+#[path = "property/spec.rs"]
+mod spec;
 #[path = "property/steps.rs"]
 mod steps;
 
 use std::collections::BTreeMap;
 
 use licensing_core::*;
-use model::{DAY, JANUARY, Model, Spec};
+use model::Model;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use steps::{Ask, Number, Step, When, any_proposal, identity, spec, step, when};
+use spec::{DAY, JANUARY, Spec};
+use steps::{Ask, Believed, Number, Step, When, any_proposal, identity, spec, step, when};
 
 /// The log as it grows, what the crate makes of it, and what the model makes of it.
 struct Run {
@@ -33,6 +36,8 @@ struct Run {
     /// What the events say: who holds what.
     told_sessions: Vec<SessionId>,
     told_holdings: BTreeMap<Handle, Holding>,
+    told_data: BTreeMap<SessionId, Vec<u8>>,
+    told_triad_data: BTreeMap<String, Vec<u8>>,
     /// Clones on the way, with their bytes then.
     snapshots: Vec<(usize, State, Vec<u8>)>,
 }
@@ -41,13 +46,15 @@ impl Run {
     fn new(known: Vec<Spec>) -> Run {
         Run {
             state: State::new(),
-            model: Model { known, ..Model::default() },
+            model: Model { known, edition: 1, ..Model::default() },
             log: Vec::new(),
             sessions: vec![(SessionId(0), Token([0xff; 16]))],
             handles: vec![Handle(0)],
             last_request: BTreeMap::new(),
             told_sessions: Vec::new(),
             told_holdings: BTreeMap::new(),
+            told_data: BTreeMap::new(),
+            told_triad_data: BTreeMap::new(),
             snapshots: Vec::new(),
         }
     }
@@ -102,6 +109,18 @@ impl Run {
                 (first..first + requests).map(|request| Command::Call(call(request))).collect()
             }
             Step::Tick => vec![Command::Tick],
+            Step::Raise => vec![Command::RaiseEdition { to: Edition::NEWEST }],
+            Step::SetTriadData { key, length, believed } => {
+                let set_at = self.model.triad_data.iter().find(|(known, ..)| known == key);
+                let set_at = set_at.map_or(0, |(_, _, set_at)| *set_at);
+                let believed = believed.as_ref().map(|believed| match believed {
+                    Believed::Right => LogIndex(set_at),
+                    Believed::Absent => LogIndex(0),
+                    Believed::Odd(index) => LogIndex(*index),
+                });
+                let value = length.map(|length| self.some_bytes(length));
+                vec![Command::SetTriadData { key: (*key).to_owned(), value, believed }]
+            }
             Step::Resend(_) if self.log.is_empty() => vec![],
             Step::Resend(pick) => vec![pick.get(&self.log).1.command.clone()],
             Step::Refeed(pick) => return self.refeed(pick),
@@ -117,6 +136,12 @@ impl Run {
         }
     }
 
+    /// Bytes that no other step makes.
+    fn some_bytes(&self, length: usize) -> Vec<u8> {
+        let number = self.log.len().to_le_bytes();
+        number.iter().copied().cycle().take(length).collect()
+    }
+
     fn moment(&self, when: &When) -> Timestamp {
         let clock = self.model.clock.max(JANUARY);
         Timestamp(match when {
@@ -128,11 +153,22 @@ impl Run {
 
     fn action(&self, ask: &Ask) -> Action {
         match ask {
-            Ask::Checkout { feature, version, seats } => Action::Checkout {
+            Ask::Checkout { feature, version, seats, data: None } => Action::Checkout {
                 vendor: None,
                 feature: (*feature).to_owned(),
                 version: (*version).to_owned(),
                 seats: Seats(*seats),
+            },
+            Ask::Checkout { feature, version, seats, data: Some(length) } => Action::CheckoutWith {
+                vendor: None,
+                feature: (*feature).to_owned(),
+                version: (*version).to_owned(),
+                seats: Seats(*seats),
+                extras: vec![Extra::VendorData(self.some_bytes(*length))],
+            },
+            Ask::SetVendorData { handle, length } => Action::SetVendorData {
+                handle: handle.map(|handle| *handle.get(&self.handles)),
+                data: self.some_bytes(*length),
             },
             Ask::Checkin { handle, owner } => Action::Checkin {
                 handle: *handle.get(&self.handles),
@@ -198,13 +234,27 @@ impl Run {
                 }
                 EventKind::SessionOpened(session) => self.told_sessions.push(*session),
                 EventKind::SessionEnded { session, .. } => {
+                    self.told_data.remove(session);
                     self.told_sessions.retain(|known| known != session)
+                }
+                EventKind::VendorDataSet { session, handle: None, data } => {
+                    self.told_data.insert(*session, data.clone());
+                }
+                EventKind::VendorDataSet { handle: Some(handle), data, .. } => {
+                    self.told_holdings.get_mut(handle).unwrap().vendor_data = data.as_slice().into();
+                }
+                EventKind::TriadDataSet { key, value: Some(value) } => {
+                    self.told_triad_data.insert(key.clone(), value.clone());
+                }
+                EventKind::TriadDataSet { key, value: None } => {
+                    self.told_triad_data.remove(key).unwrap();
                 }
                 EventKind::Denied { denial, .. } => {
                     assert_eq!(answer.outcome, Outcome::Denied(denial.clone()));
                 }
                 EventKind::LicenseInstalled { .. }
                 | EventKind::Maintenance { .. }
+                | EventKind::EditionRaised { .. }
                 | EventKind::Preference(_) => {}
                 other => panic!("nobody asked for {other:?}"),
             }
@@ -224,9 +274,16 @@ impl Run {
                 seats: one.seats,
                 user: one.holder.identity.user.clone(),
                 host: one.holder.identity.host.clone(),
+                vendor_data: one.vendor_data.into(),
             })
             .collect();
         assert_eq!(found, self.told_holdings.values().cloned().collect::<Vec<_>>());
+        for session in state.sessions() {
+            let told = self.told_data.get(&session).map(Vec::as_slice).unwrap_or_default();
+            assert_eq!(state.vendor_data(session), told);
+        }
+        let found = state.triad_data().map(|(key, value, _)| (key.to_owned(), value.to_vec()));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), self.told_triad_data);
     }
 
     /// The state shows what the model knows.
@@ -234,6 +291,9 @@ impl Run {
         let (state, model) = (&self.state, &self.model);
         assert_eq!(state.clock().0, model.clock);
         assert_eq!(state.preferred_master(), model.preferred);
+        assert_eq!(state.edition().0, model.edition);
+        let found = state.triad_data().map(|(key, value, set_at)| (key.to_owned(), value.to_vec(), set_at.0));
+        assert_eq!(found.collect::<Vec<_>>(), model.triad_data);
         for role in Role::ALL {
             assert_eq!(state.in_maintenance(role), model.maintenance.contains(&role));
         }
@@ -249,13 +309,15 @@ impl Run {
         assert_eq!((pools, retired), (model.pools(), model.retired()));
         let found: Vec<_> = state
             .checkouts()
-            .map(|one| (one.handle, one.keeper, one.feature, one.version, one.seats.0))
+            .map(|one| (one.handle, one.keeper, one.feature, one.version, one.seats.0, one.vendor_data))
             .collect();
         let expected: Vec<_> = model
             .checkouts
             .iter()
             .map(|one| {
-                (one.handle, Keeper::Session(one.session), one.feature(), one.version.as_str(), one.seats)
+                let keeper = Keeper::Session(one.session);
+                let (version, data) = (one.version.as_str(), one.vendor_data.as_slice());
+                (one.handle, keeper, one.feature(), version, one.seats, data)
             })
             .collect();
         assert_eq!(found, expected);
@@ -268,6 +330,7 @@ impl Run {
             let Model { checkouts, .. } = model;
             assert_eq!(state.holder(session.id).map(|holder| &holder.identity), Some(&session.identity));
             assert_eq!(state.last_active(session.id), Some(session.last_active));
+            assert_eq!(state.vendor_data(session.id), session.vendor_data);
             let held = checkouts.iter().filter(|one| one.session == session.id).map(|one| one.handle);
             let found = state.checkouts_of(session.id).map(|one| one.handle);
             assert_eq!(found.collect::<Vec<_>>(), held.collect::<Vec<_>>());

@@ -16,8 +16,8 @@
 #![allow(clippy::print_stdout)] // an example talks
 
 use licensing_daemon::{
-    Caller, ClientAction, Daemon, Handle, Identity, LicenseFile, Node, Outcome, RequestId, Role, Seats,
-    Session, SessionError, Token, listen,
+    Caller, ClientAction, Daemon, Handle, Identity, LicenseFile, Node, Outcome, RequestId, Role, Session,
+    SessionError, Token, Wanted, listen,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -69,15 +69,11 @@ async fn serve(caller: Caller) {
 
 async fn open(node: &Node, secret: &str, user: &str) -> Result<Session, SessionError> {
     let token = Token(u128::from_str_radix(secret, 16).unwrap_or_default().to_be_bytes());
-    let text = String::new;
-    let identity = Identity { user: user.to_owned(), host: text(), display: text(), pid: 0, project: text() };
-    node.open_session(token, identity, None).await
+    node.open_session(token, Identity::new(user, "elsewhere"), None).await
 }
 
 async fn take(session: &Session, number: &str, feature: &str, version: &str) -> String {
-    let (feature, version) = (feature.to_owned(), version.to_owned());
-    let action = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(1) };
-    ask(session, number, action).await
+    ask(session, number, ClientAction::Checkout(Wanted::feature(feature).version(version))).await
 }
 
 async fn give(session: &Session, number: &str, handle: &str) -> String {

@@ -65,5 +65,5 @@ pub use licensing_client::license_file::{LicenseFile, LicenseFileError};
 pub use licensing_client::AdminKey;
 pub use licensing_raft::{
     Answer, ClientAction, Denial, Event, Handle, Identity, Node, NodeConfig, Outcome, PeerKey, RequestId,
-    Role, Seats, Session, SessionError, StartError, Token,
+    Role, Seats, Session, SessionError, StartError, Token, Wanted,
 };

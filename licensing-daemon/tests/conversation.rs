@@ -28,8 +28,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use licensing_client::protocol::{
-    ClientMessage, Hello, PROTOCOL_VERSIONS, Place, Recollection, Refusal, Reply, Request, ServerMessage,
-    Upgrade, Welcome,
+    ClientMessage, DataPlace, Hello, PROTOCOL_VERSIONS, Place, Recollection, Refusal, Reply, Request,
+    ServerMessage, Upgrade, Welcome,
 };
 use licensing_core::codec::{from_bytes, variants};
 use licensing_core::command::{Action, Removal};
@@ -45,6 +45,7 @@ const OVERWRITE: &str = "LICENSING_OVERWRITE_CONVERSATION";
 
 const SINGLE: (&str, Site) = ("single", Site::Single { connections: 100 });
 const STANDBY: (&str, Site) = ("standby", Site::Triad);
+const VENDOR_DATA: (&str, Site) = ("vendor-data", Site::Single { connections: 100 });
 const FULL: (&str, Site) = ("full", Site::Single { connections: 1 });
 
 async fn replay(version: u16, (name, site): (&str, Site)) {
@@ -65,6 +66,11 @@ async fn a_client_of_version_1_is_answered_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_of_version_1_finds_its_master_as_it_did() {
     replay(1, STANDBY).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_version_1_keeps_data_of_its_own_as_it_did() {
+    replay(1, VENDOR_DATA).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +98,7 @@ fn see_request(seen: &mut Seen, request: &Request) {
         }
         Request::Status { after: Some(place), .. } => see(seen, place),
         Request::Upgrade(act) => see(seen, act),
+        Request::VendorData { after: Some(place) } => see(seen, place),
         _ => {}
     }
 }
@@ -119,7 +126,7 @@ fn seen() -> Seen {
     let mut seen = Seen::new();
     let (mut greeted, mut welcomed) = (BTreeSet::new(), BTreeSet::new());
     for version in PROTOCOL_VERSIONS.0..=PROTOCOL_VERSIONS.1 {
-        for (name, _) in [SINGLE, STANDBY, FULL] {
+        for (name, _) in [SINGLE, STANDBY, VENDOR_DATA, FULL] {
             for (_, line) in record::read(&record::path(version, name)) {
                 let Line::Said { who, how, content, .. } = line else { continue };
                 let (bytes, who) = (content.example(), (version, name, who));
@@ -167,6 +174,7 @@ fn every_word_of_the_protocol_is_in_a_conversation() {
     all_but::<Action>(&seen, &[]);
     all_but::<Removal>(&seen, &[]);
     all_but::<Place>(&seen, &[]);
+    all_but::<DataPlace>(&seen, &[]);
     all_but::<Upgrade>(&seen, &[]);
     all_but::<Welcome>(&seen, &[]);
     all_but::<Refusal>(&seen, &[]);
@@ -178,7 +186,10 @@ fn every_word_of_the_protocol_is_in_a_conversation() {
     // No client asks for these, or it is told in words.
     let inside = ["Installed", "Expired", "Ticked", "Staged", "EditionRaised", "EditionHeld"];
     all_but::<Outcome>(&seen, &inside);
-    all_but::<Denial>(&seen, &["TooManySessions", "BadLicense", "NoLicense"]);
+    all_but::<Denial>(
+        &seen,
+        &["TooManySessions", "BadLicense", "NoLicense", "VendorDataFull", "VendorDataChanged"],
+    );
 }
 
 /// Writes the records of version 1 where there are none.
@@ -187,6 +198,7 @@ fn every_word_of_the_protocol_is_in_a_conversation() {
 async fn write_the_records() {
     write(SINGLE.0, script::single()).await;
     write(STANDBY.0, script::standby()).await;
+    write(VENDOR_DATA.0, script::vendor_data()).await;
     write(FULL.0, script::full()).await;
 }
 

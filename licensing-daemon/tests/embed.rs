@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use licensing_client::protocol::{Reply, Request};
 use licensing_core::command::Identity;
-use licensing_core::id::{RequestId, Role, Seats, Token};
+use licensing_core::id::{RequestId, Role, Token};
 use licensing_core::outcome::Outcome;
 use licensing_daemon::{Asked, Caller, Daemon, DaemonBuilder, LicenseFile, listen};
-use licensing_raft::ClientAction;
+use licensing_raft::{ClientAction, Wanted};
 use support::{FEATURES, Raw, refusal, text, wait_until};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,8 +65,7 @@ async fn take(mut caller: Caller) {
     let identity = Identity { user: word(), host: word(), display: word(), pid: 1, project: word() };
     let session = caller.node.open_session(Token(secret), identity, None).await.unwrap();
     session.alive().await.unwrap();
-    let (feature, version) = ("f1".to_owned(), "1.0".to_owned());
-    let action = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(1) };
+    let action = ClientAction::Checkout(Wanted::feature("f1").version("1.0"));
     let answer = session.call(RequestId(1), action).await.unwrap();
     let Outcome::Granted { handle, .. } = answer.outcome else { panic!("{answer:?}") };
     caller.stream.write_all(format!("{handle}").as_bytes()).await.unwrap();

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use licensing_raft::{
-    ClientAction, Compiled, Identity, License, Node, NodeConfig, RequestId, Role, Seats, Token,
+    ClientAction, Compiled, Identity, License, Node, NodeConfig, RequestId, Role, Token, Wanted,
 };
 use tokio::net::TcpListener;
 
@@ -35,8 +35,7 @@ async fn main() -> anyhow::Result<()> {
     let (host, display, project) = ("cad-17".into(), ":0".into(), String::new());
     let identity = Identity { user: "ada".into(), host, display, pid: std::process::id(), project };
     let session = node.open_session(Token([42; 16]), identity, None).await?;
-    let (feature, version) = ("f1".into(), "1.0".into());
-    let checkout = ClientAction::Checkout { vendor: None, feature, version, seats: Seats(3) };
+    let checkout = ClientAction::Checkout(Wanted::feature("f1").version("1.0").seats(3));
     let answer = session.call(RequestId(1), checkout).await?;
     println!("entry {}: {:?}", answer.index, answer.outcome);
 

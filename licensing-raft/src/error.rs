@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 
 /// A configuration that cannot work.
@@ -149,6 +150,17 @@ pub enum ProposeError {
         bytes: usize,
         /// Largest accepted.
         limit: usize,
+    },
+    /// Nothing was done: the rule that allows it sleeps, because not all servers have agreed on it yet.
+    #[error(
+        "it needs edition {needed} of the rules, and the servers apply {applied}: upgrade them all, then \
+         `licensectl upgrade --finish`"
+    )]
+    NeedsEdition {
+        /// What allows it.
+        needed: Edition,
+        /// What is applied.
+        applied: Edition,
     },
     /// It may or may not have happened, and may still. Ask again with the same request number, here or at the new master.
     #[error("unknown whether it was done: {0}")]

@@ -23,6 +23,7 @@ impl Shared {
     /// Proposes the license. A long one goes ahead in parts, and what it makes of the pools is worked out while nobody waits
     /// for it; the answer is that of the entry that makes the parts valid, or of the part that was denied.
     pub(crate) async fn install(&self, license: Compiled) -> Result<Answer, ProposeError> {
+        self.begin_with_the_newest_rules().await;
         let license = Arc::new(license);
         let encoded = license.clone();
         let encode = move || {

@@ -92,7 +92,7 @@ pub use mastership::Mastership;
 pub use mastership::resign::HandOverError;
 pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
-pub use session::{AdminAction, ClientAction, Session, SessionError};
+pub use session::{AdminAction, ClientAction, Session, SessionError, Wanted};
 
 // What proposals, answers and states are made of.
 pub use licensing_core::address::ServerAddress;

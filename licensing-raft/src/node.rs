@@ -11,7 +11,7 @@ use std::time::Duration;
 use licensing_core::address::ServerAddress;
 use licensing_core::command::Command;
 use licensing_core::event::Event;
-use licensing_core::id::{Role, SessionId};
+use licensing_core::id::{LogIndex, Role, SessionId};
 use licensing_core::license::Compiled;
 use licensing_core::outcome::Answer;
 use licensing_core::state::State;
@@ -153,6 +153,22 @@ impl Node {
     /// Fails without a definite answer, as [`Node::propose`] does; asking again is safe.
     pub async fn install(&self, license: Compiled) -> Result<Answer, ProposeError> {
         self.shared.tasks.scope(self.shared.install(license)).await
+    }
+
+    /// Sets a key of the triad's vendor data, which is for the daemon's own settings, or removes it with `None`. The answer names
+    /// the entry that set what is there now. With `believed` it is done only if that entry set what is there ([`LogIndex`] 0:
+    /// if nothing is there), and denied otherwise: so that of two who read and write, one notices. Read it with
+    /// [`State::triad_value`].
+    ///
+    /// Fails without a definite answer, as [`Node::propose`] does. Asking again without `believed` is safe; with it, read before
+    /// you do. Needs edition 3 of the rules.
+    pub async fn set_triad_data(
+        &self,
+        key: impl Into<String>,
+        value: Option<Vec<u8>>,
+        believed: Option<LogIndex>,
+    ) -> Result<Answer, ProposeError> {
+        self.propose(Command::SetTriadData { key: key.into(), value, believed }).await
     }
 
     /// The state as of now: everything acknowledged before the call is in it. Only the master can tell.

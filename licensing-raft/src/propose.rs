@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use licensing_core::command::{Command, Proposal};
+use licensing_core::edition::Edition;
 use licensing_core::id::{LogIndex, Role};
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::outcome::Answer;
@@ -96,6 +97,7 @@ impl Shared {
     }
 
     async fn write(&self, command: &Command, deadline: Instant) -> Result<Answer, ProposeError> {
+        self.check_edition(command)?;
         let decided = self.submit(self.encode(command)?)?;
         match timeout_at(deadline, decided).await {
             Ok(Ok(Ok(response))) => response
@@ -110,6 +112,17 @@ impl Shared {
             Err(_) if planted(Mutant::AnswerOnTimeout) => Ok(self.guess(command)),
             Err(_) => Err(ProposeError::Unknown("no quorum answered in time".to_owned())),
         }
+    }
+
+    /// Servers of before an edition cannot read what it brings, so it is not proposed before all have agreed on it. An edition
+    /// is never lowered, so what is allowed here is allowed where the entry is applied.
+    fn check_edition(&self, command: &Command) -> Result<(), ProposeError> {
+        let needed = command.needs();
+        if needed == Edition::FIRST {
+            return Ok(());
+        }
+        let applied = self.machine.look(State::edition);
+        if needed > applied { Err(ProposeError::NeedsEdition { needed, applied }) } else { Ok(()) }
     }
 
     /// The command with the time of the triad on it.

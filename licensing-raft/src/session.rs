@@ -10,35 +10,76 @@ use licensing_core::outcome::{Answer, Denial, Outcome};
 use crate::error::ProposeError;
 use crate::node::Node;
 
+/// The version below all others, for those who take any.
+const ANY_VERSION: &str = "0.0";
+
 /// What a client may ask for. What only administrators may is not among it, so nothing a client sends can move the
 /// mastership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAction {
     /// Seats of a feature, all or none.
-    Checkout {
-        /// Whose feature; `None` asks all vendors, in the order of their names.
-        vendor: Option<String>,
-        /// Its name in the license file.
-        feature: String,
-        /// The version that is needed.
-        version: String,
-        /// How many, at least 1.
-        seats: Seats,
-    },
+    Checkout(Wanted),
     /// Seats back.
     Checkin {
         /// Which ones.
         handle: Handle,
     },
+    /// Other vendor data for the session, or for one of its checkouts. From edition 3 of the rules on.
+    SetVendorData {
+        /// Which checkout; `None` for the session itself.
+        handle: Option<Handle>,
+        /// At most [`MAX_DATA_BYTES`](licensing_core::vendor_data::MAX_DATA_BYTES); empty takes it away.
+        data: Vec<u8>,
+    },
+}
+
+/// The seats a client wants: one of a feature, of any version and vendor, unless told otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    vendor: Option<String>,
+    feature: String,
+    version: String,
+    seats: Seats,
+    vendor_data: Vec<u8>,
+}
+
+impl Wanted {
+    /// One seat of the feature, by its name in the license file.
+    pub fn feature(name: impl Into<String>) -> Wanted {
+        let (feature, version) = (name.into(), ANY_VERSION.to_owned());
+        Wanted { vendor: None, feature, version, seats: Seats(1), vendor_data: Vec::new() }
+    }
+
+    /// Of this vendor. Unless set, all vendors are asked in the order of their names.
+    pub fn vendor(self, vendor: impl Into<String>) -> Wanted {
+        Wanted { vendor: Some(vendor.into()), ..self }
+    }
+
+    /// Of this version: granted when it is not above the licensed one.
+    pub fn version(self, version: impl Into<String>) -> Wanted {
+        Wanted { version: version.into(), ..self }
+    }
+
+    /// So many seats, at least 1, all or none.
+    pub fn seats(self, seats: u32) -> Wanted {
+        Wanted { seats: Seats(seats), ..self }
+    }
+
+    /// With bytes of the program's own, kept beside the seats until they come back: at most
+    /// [`MAX_DATA_BYTES`](licensing_core::vendor_data::MAX_DATA_BYTES). From edition 3 of the rules on.
+    pub fn vendor_data(self, data: impl Into<Vec<u8>>) -> Wanted {
+        Wanted { vendor_data: data.into(), ..self }
+    }
 }
 
 impl From<ClientAction> for Action {
     fn from(action: ClientAction) -> Action {
         match action {
-            ClientAction::Checkout { vendor, feature, version, seats } => {
-                Action::Checkout { vendor, feature, version, seats }
+            ClientAction::Checkout(Wanted { vendor, feature, version, seats, vendor_data }) => {
+                Action::checkout(vendor, feature, version, seats, vendor_data)
             }
+            ClientAction::SetVendorData { handle, data } => Action::SetVendorData { handle, data },
             ClientAction::Checkin { handle } => Action::Checkin { handle, owner: None },
         }
     }

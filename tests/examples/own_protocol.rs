@@ -7,7 +7,7 @@ use licensing_core::command::Identity;
 use licensing_core::id::{RequestId, Role, Token};
 use licensing_core::outcome::Answer;
 use licensing_daemon::LicenseFile;
-use licensing_raft::{ClientAction, Node, NodeConfig};
+use licensing_raft::{ClientAction, Node, NodeConfig, Wanted};
 use licensing_tests::history::{Kind, Told};
 use licensing_tests::simulation::{Client, End, Host, NodeService, Nodes, Options, Site, run};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
@@ -62,13 +62,12 @@ async fn serve(node: Node, stream: DuplexStream) {
 
 async fn answer(node: &Node, line: &str) -> Option<Answer> {
     let (secret, number, kind): Question = serde_json::from_str(line).ok()?;
-    let (token, word) = (Token(u128::from(secret).to_be_bytes()), String::new);
-    let identity = Identity { user: word(), host: word(), display: word(), pid: 0, project: word() };
-    let session = node.open_session(token, identity, None).await.ok()?;
+    let token = Token(u128::from(secret).to_be_bytes());
+    let session = node.open_session(token, Identity::new("ada", "desk"), None).await.ok()?;
     session.alive().await.ok()?;
     let action = match kind? {
         Kind::Checkout { feature, seats } => {
-            ClientAction::Checkout { vendor: None, feature, version: "1.0".to_owned(), seats }
+            ClientAction::Checkout(Wanted::feature(feature).version("1.0").seats(seats.0))
         }
         Kind::Checkin { handle } => ClientAction::Checkin { handle },
         _ => return None,

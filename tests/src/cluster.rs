@@ -91,10 +91,8 @@ impl Cluster {
             self.start(role).await;
         }
         self.wait_for_master(Role::Primary).await;
-        let license = self.license.clone();
-        self.propose(Role::Primary, Command::Install(compiled(&license).into()))
-            .await
-            .expect("the license is installed");
+        let installed = self.node(Role::Primary).install(compiled(&self.license)).await;
+        installed.expect("the license is installed");
     }
 
     /// Starts a server on its directory.

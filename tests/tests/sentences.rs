@@ -1,10 +1,10 @@
 //! What the documentation of a node says of certainty, resending, dropped futures and the end, sentence by sentence.
 
 use licensing_core::command::{Command, Identity};
-use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
+use licensing_core::id::{RequestId, Role, SessionId, Token};
 use licensing_core::outcome::Outcome;
 use licensing_core::state::State;
-use licensing_raft::{AdminAction, ClientAction, ProposeError, SessionError};
+use licensing_raft::{AdminAction, ClientAction, ProposeError, SessionError, Wanted};
 use licensing_tests::cluster::Cluster;
 
 use Role::{Primary, Secondary, Tertiary};
@@ -21,8 +21,7 @@ fn open() -> Command {
 }
 
 fn one_seat() -> ClientAction {
-    let (feature, version) = ("f1".to_owned(), "1.0".to_owned());
-    ClientAction::Checkout { vendor: None, feature, version, seats: Seats(1) }
+    ClientAction::Checkout(Wanted::feature("f1"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,7 +98,7 @@ async fn a_server_that_does_not_know_the_rules_of_its_log_stops() {
         }
     };
     assert!(
-        problem.contains("edition 2 of the rules, this server knows up to 1: upgrade this server"),
+        problem.contains("edition 3 of the rules, this server knows up to 1: upgrade this server"),
         "{problem}"
     );
     let mut holder = cluster.open_session(Primary, 1).await;

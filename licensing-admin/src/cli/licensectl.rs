@@ -11,6 +11,7 @@ use super::failover::Choice;
 use super::servers::ServerArgs;
 use super::{
     checkin, checkout, down, failover, health, maintenance, primary, remove, reread, status, upgrade,
+    vendor_data,
 };
 use crate::console::{Failure, finish, runtime};
 use crate::exit::Exit;
@@ -98,6 +99,12 @@ enum Verb {
         #[arg(long, group = "act")]
         release: bool,
     },
+    /// Show what daemons and applications keep beside the seats, for administrators
+    VendorData {
+        /// One JSON object, bytes as hexadecimal digits
+        #[arg(long)]
+        json: bool,
+    },
     /// Stop all servers of the triad, for administrators
     Down {
         /// Do not ask first
@@ -134,6 +141,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             let act = acts.into_iter().find_map(|(asked, act)| asked.then_some(act));
             upgrade::upgrade(&servers, act).await
         }
+        Verb::VendorData { json } => vendor_data::vendor_data(&servers, json).await,
         Verb::Down { yes } => down::down(&servers, yes).await,
     }
 }

@@ -14,3 +14,4 @@ mod reread;
 mod servers;
 mod status;
 mod upgrade;
+mod vendor_data;

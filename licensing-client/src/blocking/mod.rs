@@ -72,6 +72,7 @@ impl Client {
             vendor: None,
             version: None,
             seats: 1,
+            vendor_data: Vec::new(),
         }
     }
 
@@ -91,6 +92,16 @@ impl Client {
     /// Whatever kept it from being answered.
     pub fn status(&self, filter: StatusFilter) -> Result<StatusPage, RequestError> {
         self.ask(move |client| async move { client.status(filter).await })
+    }
+
+    /// See [`crate::Client::set_vendor_data`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_vendor_data(&self, data: impl Into<Vec<u8>>) -> Result<(), RequestError> {
+        let data = data.into();
+        self.ask(move |client| async move { client.set_vendor_data(data).await })
     }
 
     /// Name of the session.
@@ -149,6 +160,7 @@ pub struct CheckoutRequest {
     feature: String,
     version: Option<String>,
     seats: u32,
+    vendor_data: Vec<u8>,
 }
 
 impl CheckoutRequest {
@@ -167,15 +179,20 @@ impl CheckoutRequest {
         CheckoutRequest { seats, ..self }
     }
 
+    /// See [`crate::CheckoutRequest::vendor_data`].
+    pub fn vendor_data(self, data: impl Into<Vec<u8>>) -> CheckoutRequest {
+        CheckoutRequest { vendor_data: data.into(), ..self }
+    }
+
     /// Asks, and waits for the answer: [`ClientConfig::reconnect_timeout`] at most.
     ///
     /// # Errors
     ///
     /// [`RequestError::Denied`] when the servers say no; the others when no definite answer could be had.
     pub fn send(self) -> Result<Checkout, RequestError> {
-        let CheckoutRequest { client, vendor, feature, version, seats } = self;
+        let CheckoutRequest { client, vendor, feature, version, seats, vendor_data } = self;
         let seats = client.ask(move |client| async move {
-            let mut request = client.checkout(feature).seats(seats);
+            let mut request = client.checkout(feature).seats(seats).vendor_data(vendor_data);
             if let Some(vendor) = vendor {
                 request = request.vendor(vendor);
             }

@@ -11,12 +11,16 @@ mod pages;
 mod reply;
 mod request;
 mod status;
+mod vendor_data;
 
 pub use hello::{Hello, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts};
 pub(crate) use pages::{Pages, Progress};
 pub use reply::{Recollection, Reply, ServerMessage};
-pub use request::{ClientMessage, Place, Request, StatusFilter, Upgrade, is_administrative, is_local};
+pub use request::{
+    ClientMessage, DataPlace, Place, Request, StatusFilter, Upgrade, is_administrative, is_local,
+};
 pub use status::{CheckoutStatus, FeatureStatus, ServerStatus, StatusPage, VendorStatus};
+pub use vendor_data::{TriadValue, VendorDataPage};
 
 /// Largest frame either side accepts, in bytes: far above any request, small enough that the frames of all
 /// connections fit in memory. Status answers longer than this are split (see [`StatusPage`]).

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hello::Whereabouts;
 use super::status::StatusPage;
+use super::vendor_data::VendorDataPage;
 
 /// What a server says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub enum Reply {
     },
     /// Nothing was done, and asking again will not help.
     Error(String),
+    /// To [`Request::VendorData`](super::Request::VendorData).
+    VendorData(Box<VendorDataPage>),
 }
 
 /// What became of a numbered request.

@@ -82,6 +82,20 @@ pub enum Request {
     },
     /// Decide about a newer edition of the rules, once all servers know it. For administrators.
     Upgrade(Upgrade),
+    /// Vendor data: the triad's, and that of all sessions and checkouts. Works on every server. For administrators.
+    VendorData {
+        /// Continue a long answer where [`VendorDataPage::more`](super::VendorDataPage::more) said.
+        after: Option<DataPlace>,
+    },
+}
+
+/// Where a long answer about vendor data goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DataPlace {
+    /// Behind this session.
+    Session(SessionId),
+    /// Behind this checkout; all sessions have been told.
+    Checkout(Handle),
 }
 
 /// What to do about a newer edition of the rules.
@@ -119,7 +133,10 @@ pub fn is_administrative(action: &Action) -> bool {
         Action::Remove(Removal::Handle(_) | Removal::Holder { .. })
         | Action::Maintain { .. }
         | Action::PreferMaster { .. } => true,
-        Action::Checkout { .. } | Action::Checkin { .. } => false,
+        Action::Checkout { .. }
+        | Action::CheckoutWith { .. }
+        | Action::Checkin { .. }
+        | Action::SetVendorData { .. } => false,
     }
 }
 

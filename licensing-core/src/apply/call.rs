@@ -42,13 +42,16 @@ impl State {
     ) -> Result<Outcome, Denial> {
         match action {
             Action::Checkout { vendor, feature, version, seats } => {
-                let wanted = Wanted { vendor: vendor.as_deref(), feature, version, seats: *seats };
-                let decision = self.check_out(session, &wanted, applying);
-                if let Err(denial) = &decision {
-                    self.record_denied(session, feature, *seats, denial, applying);
-                }
-                decision
+                let wanted =
+                    Wanted { vendor: vendor.as_deref(), feature, version, seats: *seats, extras: &[] };
+                self.check_out_or_record(session, &wanted, applying)
             }
+            Action::CheckoutWith { vendor, feature, version, seats, extras } => {
+                self.check_edition(action.needs())?;
+                let wanted = Wanted { vendor: vendor.as_deref(), feature, version, seats: *seats, extras };
+                self.check_out_or_record(session, &wanted, applying)
+            }
+            Action::SetVendorData { handle, data } => self.set_vendor_data(session, *handle, data, applying),
             Action::Checkin { handle, owner } => self.check_in(session, *handle, *owner, applying),
             Action::Remove(removal) => self.remove(removal, applying),
             Action::Maintain { role, on } => Ok(self.maintain(*role, *on, applying)),

@@ -2,7 +2,7 @@
 
 use super::check_text;
 use crate::apply::applying::Applying;
-use crate::command::MAX_NAME_BYTES;
+use crate::command::{Extra, MAX_NAME_BYTES};
 use crate::event::EventKind;
 use crate::holding::{Checkout, Keeper};
 use crate::id::{Handle, PoolId, Seats, SessionId};
@@ -11,6 +11,7 @@ use crate::outcome::{Denial, Outcome};
 use crate::pools::Pool;
 use crate::rules::{Ask, choose};
 use crate::state::State;
+use crate::vendor_data::check_length;
 
 /// What a session wants, in its own words.
 pub(super) struct Wanted<'a> {
@@ -18,10 +19,39 @@ pub(super) struct Wanted<'a> {
     pub(super) feature: &'a str,
     pub(super) version: &'a str,
     pub(super) seats: Seats,
+    pub(super) extras: &'a [Extra],
+}
+
+impl Wanted<'_> {
+    /// What each kind of extra says.
+    fn vendor_data(&self) -> Result<&[u8], Denial> {
+        match self.extras {
+            [] => Ok(&[]),
+            [Extra::VendorData(data)] => check_length(data).map(|()| data.as_slice()),
+            several => {
+                let what =
+                    format!("{} things are said besides, one of them twice: say each once", several.len());
+                Err(Denial::InvalidParameter { what })
+            }
+        }
+    }
 }
 
 impl State {
-    pub(super) fn check_out(
+    pub(super) fn check_out_or_record(
+        &mut self,
+        session: SessionId,
+        wanted: &Wanted,
+        applying: &mut Applying,
+    ) -> Result<Outcome, Denial> {
+        let decision = self.check_out(session, wanted, applying);
+        if let Err(denial) = &decision {
+            self.record_denied(session, wanted.feature, wanted.seats, denial, applying);
+        }
+        decision
+    }
+
+    fn check_out(
         &mut self,
         session: SessionId,
         wanted: &Wanted,
@@ -38,10 +68,12 @@ impl State {
                 what: "0 seats asked for: ask for at least 1".to_owned(),
             });
         }
+        let vendor_data = wanted.vendor_data()?;
         let bad_version = |_| Denial::BadVersion { version: version.to_owned() };
         let needed: Version = version.parse().map_err(bad_version)?;
         let ask = Ask { feature, version: &needed, seats, at: self.clock };
         let pool = choose(self.candidates(wanted.vendor, feature)?, &ask)?;
+        self.vendor_data.has_room(vendor_data, 0)?;
 
         // Who asks is there: the call was admitted.
         let holder = self.sessions.get(&session).map(|session| session.holder.clone());
@@ -54,6 +86,7 @@ impl State {
         };
         let keeper = Keeper::Session(session);
         let checkout = Checkout { holder, keeper, pool, seats, version, since: applying.at };
+        self.vendor_data.set_checkout(handle, vendor_data);
         applying.record(EventKind::Out(self.holding(handle, &checkout)));
         self.take(handle, checkout);
         Ok(Outcome::Granted { handle, seats })
@@ -83,7 +116,7 @@ impl State {
         Ok(lists.flatten().filter_map(|id| Some((*id, self.pools.get(id)?))))
     }
 
-    pub(super) fn record_denied(
+    fn record_denied(
         &self,
         session: SessionId,
         feature: &str,

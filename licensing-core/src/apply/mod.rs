@@ -11,6 +11,7 @@ mod install;
 mod operate;
 mod remove;
 mod sessions;
+mod vendor_data;
 
 use crate::command::MAX_NAME_BYTES;
 use crate::outcome::Denial;

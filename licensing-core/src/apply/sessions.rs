@@ -76,6 +76,7 @@ impl State {
         for handle in &handles {
             self.give_back(*handle, why, applying);
         }
+        self.vendor_data.set_session(session, &[]);
         if let Some(ended) = self.sessions.remove(&session) {
             self.tokens.remove(&ended.token);
         }

@@ -22,6 +22,14 @@ pub struct Identity {
     pub project: String,
 }
 
+impl Identity {
+    /// Somebody at a host, of whom nothing else is known.
+    pub fn new(user: impl Into<String>, host: impl Into<String>) -> Identity {
+        let (user, host) = (user.into(), host.into());
+        Identity { user, host, display: String::new(), pid: 0, project: String::new() }
+    }
+}
+
 /// Who holds seats. Belongs to the checkout, which may outlive the session it was made in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holder {

@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::id::{LogIndex, RequestId, SessionId, Timestamp, Token};
 
-pub use action::{Action, Removal};
+pub use action::{Action, Extra, Removal};
 pub use identity::{Holder, Identity, MAX_NAME_BYTES};
 pub use install::Install;
 
@@ -83,6 +83,33 @@ pub enum Command {
         /// `true` holds it.
         on: bool,
     },
+    /// Set a key of the triad's vendor data. From edition 3 of the rules on.
+    SetTriadData {
+        /// Which one: printable, 1 to [`MAX_NAME_BYTES`] bytes.
+        key: String,
+        /// `None` removes it.
+        value: Option<Vec<u8>>,
+        /// Do it only if this entry set what is there now, or if nothing is there and this is 0.
+        believed: Option<LogIndex>,
+    },
+}
+
+impl Command {
+    /// The edition of the rules from which on it may be proposed: servers of before it cannot read it.
+    pub fn needs(&self) -> Edition {
+        match self {
+            Command::Call(call) => call.action.needs(),
+            Command::SetTriadData { .. } => Edition::VENDOR_DATA,
+            Command::Install(_)
+            | Command::OpenSession { .. }
+            | Command::CloseSession { .. }
+            | Command::Expire { .. }
+            | Command::Tick
+            | Command::Stage { .. }
+            | Command::RaiseEdition { .. }
+            | Command::HoldEdition { .. } => Edition::FIRST,
+        }
+    }
 }
 
 /// A numbered request of a session.

@@ -1,7 +1,8 @@
 //! State and proposals to versioned bytes and back, and the digest of a state.
 //!
 //! The bytes begin with a format version, so that a server that is not upgraded yet refuses a newer format by name
-//! instead of misreading it. Every format ever written is read, each in a file of its own; the newest is written. State
+//! instead of misreading it. Every format ever written is read, each in a file of its own; written is the
+//! newest that the edition of the rules allows. State
 //! bytes are canonical: equal states give equal bytes on every server, so digests can be compared. What can be derived is
 //! not stored (indexes, counters) and is built again on decoding; a state that contradicts itself is refused.
 //!
@@ -14,16 +15,18 @@ mod proposal_v2;
 mod sequence;
 mod state_v1;
 mod state_v2;
+mod state_v3;
 
 use self::names::{PROPOSAL, STATE};
 use crate::codec::{CodecError, USUAL_BYTES};
 use crate::command::Proposal;
 use crate::digest::Digest;
+use crate::edition::Edition;
 use crate::invariants;
 use crate::state::State;
 
-/// Format of the states that are written, their first byte.
-pub const STATE_FORMAT: u8 = state_v2::FORMAT;
+/// The newest format of states, their first byte. Which one is written depends on the edition of the rules.
+pub const STATE_FORMAT: u8 = state_v3::FORMAT;
 
 /// Format of the log entries that are written, their first byte.
 pub const PROPOSAL_FORMAT: u8 = proposal_v2::FORMAT;
@@ -57,7 +60,11 @@ impl State {
         // written, and what is left over is given back.
         let room = (self.checkouts.len() * 30 + self.sessions.len() * 120).max(USUAL_BYTES);
         let mut bytes = Vec::with_capacity(room);
-        state_v2::write(self, &mut bytes);
+        if self.has_edition(Edition::VENDOR_DATA) {
+            state_v3::write(self, &mut bytes);
+        } else {
+            state_v2::write(self, &mut bytes);
+        }
         bytes.shrink_to_fit();
         bytes
     }
@@ -70,7 +77,8 @@ impl State {
     pub fn from_bytes(bytes: &[u8]) -> Result<State, CodecError> {
         let read = match split(bytes, STATE)? {
             (1, content) => state_v1::read(content),
-            (STATE_FORMAT, content) => state_v2::read(content),
+            (2, content) => state_v2::read(content),
+            (STATE_FORMAT, content) => state_v3::read(content),
             (found, _) => Err(CodecError::UnknownVersion { what: STATE, found, known: STATE_FORMAT }),
         };
         let inconsistent = |problem| CodecError::Inconsistent { what: STATE, problem };

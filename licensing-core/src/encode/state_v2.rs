@@ -31,8 +31,13 @@ use crate::vendor::{InstalledLicense, Vendor};
 pub(super) const FORMAT: u8 = 2;
 
 pub(super) fn write(state: &State, bytes: &mut Vec<u8>) {
-    let written = state.checkouts.len().saturating_sub(usize::from(planted(Mutant::SnapshotDropsCheckout)));
     bytes.push(FORMAT);
+    write_content(state, bytes);
+}
+
+/// All behind the format's number.
+pub(super) fn write_content(state: &State, bytes: &mut Vec<u8>) {
+    let written = state.checkouts.len().saturating_sub(usize::from(planted(Mutant::SnapshotDropsCheckout)));
     codec::append_to(
         bytes,
         &StateRecord {
@@ -62,7 +67,7 @@ pub(super) fn read(content: &[u8]) -> Result<Result<State, String>, CodecError> 
 
 /// A state. Sequences are in ascending order of their ids, vendors of their names.
 #[derive(Serialize, Deserialize)]
-struct StateRecord<'a, Sessions, Checkouts> {
+pub(super) struct StateRecord<'a, Sessions, Checkouts> {
     edition: Edition,
     edition_held: bool,
     clock: Timestamp,
@@ -76,7 +81,7 @@ struct StateRecord<'a, Sessions, Checkouts> {
     checkouts: Checkouts,
 }
 
-type ReadRecord = StateRecord<'static, Vec<SessionRecord<'static>>, Vec<CheckoutRecord<'static>>>;
+pub(super) type ReadRecord = StateRecord<'static, Vec<SessionRecord<'static>>, Vec<CheckoutRecord<'static>>>;
 
 /// What is served for a vendor; its name stands in the license.
 #[derive(Serialize, Deserialize)]
@@ -107,7 +112,7 @@ struct StagingRecord {
 }
 
 #[derive(Serialize, Deserialize)]
-struct SessionRecord<'a> {
+pub(super) struct SessionRecord<'a> {
     id: SessionId,
     token: Token,
     holder: Cow<'a, Holder>,
@@ -117,7 +122,7 @@ struct SessionRecord<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct CheckoutRecord<'a> {
+pub(super) struct CheckoutRecord<'a> {
     handle: Handle,
     keeper: Keeper,
     /// `None` when it is who speaks in the session that keeps it, as it nearly always is.
@@ -131,7 +136,7 @@ struct CheckoutRecord<'a> {
 
 impl ReadRecord {
     /// Builds the state with everything that is derived. What it cannot notice, the invariants do.
-    fn into_state(self) -> Result<State, String> {
+    pub(super) fn into_state(self) -> Result<State, String> {
         let mut state = State {
             edition: self.edition,
             edition_held: self.edition_held,

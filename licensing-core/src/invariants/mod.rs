@@ -9,6 +9,7 @@ mod log;
 mod pools;
 mod seats;
 mod sessions;
+mod vendor_data;
 
 use crate::state::State;
 
@@ -25,7 +26,7 @@ pub struct Violation {
 
 type Claim = fn(&State) -> Result<(), String>;
 
-const CLAIMS: [(&str, Claim); 16] = [
+const CLAIMS: [(&str, Claim); 19] = [
     (
         "every pool counts exactly the seats that are out",
         seats::every_pool_counts_exactly_the_seats_that_are_out,
@@ -45,6 +46,12 @@ const CLAIMS: [(&str, Claim); 16] = [
     ("there are not more sessions than allowed", sessions::there_are_not_more_sessions_than_allowed),
     ("no session keeps more than 64 answers", sessions::no_session_keeps_more_than_64_answers),
     ("every kept answer is unacknowledged", sessions::every_kept_answer_is_unacknowledged),
+    ("vendor data belongs to what is there", vendor_data::vendor_data_belongs_to_what_is_there),
+    (
+        "vendor data is counted and within its limits",
+        vendor_data::vendor_data_is_counted_and_within_its_limits,
+    ),
+    ("the triad's data comes from the log", vendor_data::the_triads_data_comes_from_the_log),
 ];
 
 /// Checks every claim.

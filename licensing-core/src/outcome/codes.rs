@@ -48,6 +48,10 @@ impl Denial {
             Denial::UnknownHandle { .. } => (-22, -28, "Feature checkin failure detected at license server"),
             Denial::NotTheHolder { .. } => (-63, -9, "You are not a license administrator"),
             Denial::NothingToRemove { .. } => (-41, -1, "Feature was never checked out"),
+            Denial::VendorDataFull { .. } => {
+                (-23, -59, "License server temporarily busy (new server connecting)")
+            }
+            Denial::VendorDataChanged { .. } => (-42, -41, "Invalid parameter"),
             Denial::UnknownVendor { .. } => (-97, -2, "The desired vendor daemon is down"),
         }
     }

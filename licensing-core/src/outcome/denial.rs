@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Handle, RequestId, Seats, SessionId, counted};
+use crate::id::{Handle, LogIndex, RequestId, Seats, SessionId, counted};
 
 /// Why not. The order of the variants is that of their numbers on disk and wire, which are for good: a new one goes to the
 /// end. Which of several reasons is the answer says [`Denial::rank`].
@@ -121,6 +121,18 @@ pub enum Denial {
         /// Who was asked for.
         vendor: String,
     },
+    /// The servers keep all the vendor data they can.
+    VendorDataFull {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A key of the triad's vendor data is not as the asker believed.
+    VendorDataChanged {
+        /// Which one.
+        key: String,
+        /// The entry that set what is there now; `None` when nothing is there.
+        set_at: Option<LogIndex>,
+    },
 }
 
 impl Denial {
@@ -144,9 +156,11 @@ impl Denial {
             Denial::Expired { .. } => 13,
             Denial::MoreThanLicensed { .. } => 14,
             Denial::NoFreeSeats { .. } => 15,
-            Denial::UnknownHandle { .. } => 16,
-            Denial::NotTheHolder { .. } => 17,
-            Denial::NothingToRemove { .. } => 18,
+            Denial::VendorDataFull { .. } => 16,
+            Denial::UnknownHandle { .. } => 17,
+            Denial::NotTheHolder { .. } => 18,
+            Denial::NothingToRemove { .. } => 19,
+            Denial::VendorDataChanged { .. } => 20,
         }
     }
 }
@@ -195,6 +209,15 @@ impl fmt::Display for Denial {
             }
             Denial::NothingToRemove { what } => write!(f, "nothing to remove: {what}"),
             Denial::UnknownVendor { vendor } => write!(f, "no license of vendor `{vendor}` is served here"),
+            Denial::VendorDataFull { limit } => {
+                write!(f, "{limit} bytes of vendor data are kept already, which is the limit: keep less")
+            }
+            Denial::VendorDataChanged { key, set_at: Some(index) } => {
+                write!(f, "`{key}` was set by entry {index} meanwhile: look at it again")
+            }
+            Denial::VendorDataChanged { key, set_at: None } => {
+                write!(f, "`{key}` is not there any more: look at it again")
+            }
         }
     }
 }

@@ -94,4 +94,9 @@ pub enum Outcome {
         /// Whether it is held.
         on: bool,
     },
+    /// The vendor data is as asked.
+    VendorDataSet {
+        /// The entry that set what is there now; `None` when nothing is there.
+        set_at: Option<LogIndex>,
+    },
 }

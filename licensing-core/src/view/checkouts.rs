@@ -31,6 +31,8 @@ pub struct CheckoutView<'a> {
     pub seats: Seats,
     /// State time of the grant.
     pub since: Timestamp,
+    /// Its vendor data, empty when it has none.
+    pub vendor_data: &'a [u8],
 }
 
 impl State {
@@ -90,6 +92,7 @@ impl State {
             version: &checkout.version,
             seats: checkout.seats,
             since: checkout.since,
+            vendor_data: self.vendor_data.checkouts.get(&handle).map(AsRef::as_ref).unwrap_or_default(),
         })
     }
 }

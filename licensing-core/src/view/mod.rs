@@ -6,6 +6,7 @@ mod checkouts;
 mod pools;
 mod servers;
 mod sessions;
+mod vendor_data;
 
 pub use crate::pools::terms::Validity;
 pub use checkouts::CheckoutView;

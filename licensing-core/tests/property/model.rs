@@ -5,117 +5,7 @@
 
 use licensing_core::*;
 
-/// 1-jan-2026 in ms since the epoch.
-pub(crate) const JANUARY: u64 = 1_767_225_600_000;
-pub(crate) const DAY: u64 = 86_400_000;
-
-/// One feature line, as the test wrote it.
-#[derive(Debug, Clone)]
-pub(crate) struct Line {
-    pub(crate) increment: bool,
-    pub(crate) feature: &'static str,
-    /// Thousandths, and how the line spells it.
-    pub(crate) version: (u32, &'static str),
-    /// Days of January 2026.
-    pub(crate) last_day: Option<u64>,
-    pub(crate) first_day: Option<u64>,
-    pub(crate) issued_day: Option<u64>,
-    /// 0 is uncounted.
-    pub(crate) seats: u32,
-    pub(crate) sort: u32,
-    pub(crate) vendor_string: &'static str,
-}
-
-impl Line {
-    fn has_ended(&self, clock: u64) -> bool {
-        self.last_day.is_some_and(|day| clock >= JANUARY + day * DAY)
-    }
-
-    fn has_started(&self, clock: u64) -> bool {
-        self.first_day.is_none_or(|day| clock >= JANUARY + (day - 1) * DAY)
-    }
-
-    fn is_valid(&self, clock: u64) -> bool {
-        self.has_started(clock) && !self.has_ended(clock)
-    }
-
-    fn key(&self) -> Key {
-        (self.feature, self.version.0, self.seats == 0, self.vendor_string)
-    }
-}
-
-/// What lines of one pool have in common.
-type Key = (&'static str, u32, bool, &'static str);
-
-/// A license file: what it says and how it reads.
-#[derive(Debug, Clone)]
-pub(crate) struct Spec {
-    pub(crate) lines: Vec<Line>,
-    pub(crate) host_id: &'static str,
-}
-
-impl Spec {
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!("SERVER alpha {} 27000\nVENDOR acme\n", self.host_id);
-        let day = |day: u64| format!("{day:02}-jan-2026");
-        for line in &self.lines {
-            let kind = if line.increment { "INCREMENT" } else { "FEATURE" };
-            let expiry = line.last_day.map_or("permanent".to_owned(), day);
-            let (feature, version) = (line.feature, line.version.1);
-            text += &format!("{kind} {feature} acme {version} {expiry} {}", line.seats);
-            // The host id is the same on all uncounted lines and so never keeps two of them apart.
-            text += if line.seats == 0 { " HOSTID=ANY" } else { "" };
-            text += &line.first_day.map(|first| format!(" START={}", day(first))).unwrap_or_default();
-            text += &line.issued_day.map(|issued| format!(" ISSUED={}", day(issued))).unwrap_or_default();
-            text += &format!(" VENDOR_STRING={} sort={} SIGN=0\n", line.vendor_string, line.sort);
-        }
-        text
-    }
-
-    pub(crate) fn install(&self) -> Install {
-        Compiled::from_text("acme.lic", &self.text()).unwrap().into()
-    }
-
-    /// The lines that are used: of counted FEATURE lines only the first of a name.
-    fn used(&self) -> Vec<&Line> {
-        let mut used: Vec<&Line> = Vec::new();
-        for line in &self.lines {
-            let replaces = |other: &Line| !other.increment && other.seats > 0;
-            let later = used.iter().any(|first| replaces(first) && first.feature == line.feature);
-            if !(replaces(line) && later) {
-                used.push(line);
-            }
-        }
-        used
-    }
-
-    fn keys_in_file_order(&self) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for line in self.used() {
-            if !keys.contains(&line.key()) {
-                keys.push(line.key());
-            }
-        }
-        keys
-    }
-
-    fn keys_in_scan_order(&self, feature: &str) -> Vec<Key> {
-        let mut lines: Vec<(usize, &Line)> = self.used().into_iter().enumerate().collect();
-        lines.retain(|(_, line)| line.feature == feature);
-        lines.sort_by_key(|(place, line)| {
-            // What was made on a later day goes first, what does not say so last.
-            let made = 100 - line.issued_day.or(line.first_day).unwrap_or(0);
-            (line.sort, line.increment, line.seats > 0, line.version.0, made, *place)
-        });
-        let mut keys = Vec::new();
-        for (_, line) in lines {
-            if !keys.contains(&line.key()) {
-                keys.push(line.key());
-            }
-        }
-        keys
-    }
-}
+use crate::spec::{DAY, JANUARY, Key, Line, Spec};
 
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -124,6 +14,7 @@ pub(crate) struct Session {
     pub(crate) last_active: LogIndex,
     pub(crate) forgotten: u64,
     pub(crate) answers: Vec<(u64, Answer)>,
+    pub(crate) vendor_data: Vec<u8>,
 }
 
 pub(crate) struct Checkout {
@@ -132,6 +23,7 @@ pub(crate) struct Checkout {
     key: Key,
     pub(crate) seats: u32,
     pub(crate) version: String,
+    pub(crate) vendor_data: Vec<u8>,
 }
 
 impl Checkout {
@@ -150,6 +42,9 @@ pub(crate) struct Model {
     pub(crate) checkouts: Vec<Checkout>,
     pub(crate) preferred: Option<Role>,
     pub(crate) maintenance: Vec<Role>,
+    pub(crate) edition: u32,
+    /// Key, value, and the entry that set it.
+    pub(crate) triad_data: Vec<(String, Vec<u8>, u64)>,
 }
 
 /// A text of the crate that the model does not repeat.
@@ -181,9 +76,14 @@ impl Model {
                 Outcome::Expired { sessions: ended }
             }
             Command::Call(_) | Command::Tick => Outcome::Ticked,
-            Command::Stage { .. } | Command::RaiseEdition { .. } | Command::HoldEdition { .. } => {
-                panic!("no step asks for this")
+            Command::RaiseEdition { to } => {
+                self.edition = self.edition.max(to.0);
+                Outcome::EditionRaised { edition: Edition(self.edition) }
             }
+            Command::SetTriadData { key, value, believed } => {
+                self.set_triad_data(index, key, value, *believed)
+            }
+            Command::Stage { .. } | Command::HoldEdition { .. } => panic!("no step asks for this"),
         };
         self.answer(index, outcome)
     }
@@ -219,6 +119,7 @@ impl Model {
             last_active: index,
             forgotten: 0,
             answers: Vec::new(),
+            vendor_data: Vec::new(),
         });
         Outcome::SessionOpened { session: id }
     }
@@ -276,17 +177,83 @@ impl Model {
         }
     }
 
+    fn check_out(
+        &mut self,
+        index: LogIndex,
+        session: SessionId,
+        feature: &str,
+        version: &str,
+        seats: Seats,
+        vendor_data: &[u8],
+    ) -> Outcome {
+        match self.choose(feature, version, seats.0) {
+            Err(denial) => Outcome::Denied(denial),
+            Ok(key) => {
+                let (handle, version, vendor_data) =
+                    (Handle(index.0), version.to_owned(), vendor_data.to_vec());
+                self.checkouts.push(Checkout { handle, session, key, seats: seats.0, version, vendor_data });
+                Outcome::Granted { handle, seats }
+            }
+        }
+    }
+
+    fn set_triad_data(
+        &mut self,
+        index: LogIndex,
+        key: &str,
+        value: &Option<Vec<u8>>,
+        believed: Option<LogIndex>,
+    ) -> Outcome {
+        if self.edition < 3 {
+            return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
+        }
+        let known = self.triad_data.iter().find(|(known, ..)| known == key);
+        let set_at = known.map(|(_, _, set_at)| *set_at);
+        if believed.is_some_and(|believed| believed.0 != set_at.unwrap_or(0)) {
+            let set_at = set_at.map(LogIndex);
+            return Outcome::Denied(Denial::VendorDataChanged { key: key.to_owned(), set_at });
+        }
+        if known.map(|(_, old, _)| old) == value.as_ref() {
+            return Outcome::VendorDataSet { set_at: set_at.map(LogIndex) };
+        }
+        if key.is_empty() {
+            return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
+        }
+        self.triad_data.retain(|(known, ..)| known != key);
+        self.triad_data.extend(value.clone().map(|value| (key.to_owned(), value, index.0)));
+        self.triad_data.sort();
+        Outcome::VendorDataSet { set_at: value.is_some().then_some(index) }
+    }
+
     fn act(&mut self, index: LogIndex, session: SessionId, action: &Action) -> Outcome {
         match action {
             Action::Checkout { feature, version, seats, .. } => {
-                match self.choose(feature, version, seats.0) {
-                    Err(denial) => Outcome::Denied(denial),
-                    Ok(key) => {
-                        let (handle, version) = (Handle(index.0), version.clone());
-                        self.checkouts.push(Checkout { handle, session, key, seats: seats.0, version });
-                        Outcome::Granted { handle, seats: *seats }
-                    }
+                self.check_out(index, session, feature, version, *seats, &[])
+            }
+            Action::CheckoutWith { feature, version, seats, extras, .. } => {
+                let [Extra::VendorData(data)] = extras.as_slice() else { panic!("no step asks for this") };
+                if self.edition < 3 || data.len() > 1024 {
+                    return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
                 }
+                self.check_out(index, session, feature, version, *seats, data)
+            }
+            Action::SetVendorData { handle, data } => {
+                if self.edition < 3 || data.len() > 1024 {
+                    return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
+                }
+                if let Some(handle) = *handle {
+                    let Some(one) = self.checkouts.iter_mut().find(|one| one.handle == handle) else {
+                        return Outcome::Denied(Denial::UnknownHandle { handle });
+                    };
+                    if one.session != session {
+                        return Outcome::Denied(Denial::NotTheHolder { handle });
+                    }
+                    one.vendor_data = data.clone();
+                } else {
+                    let own = self.sessions.iter_mut().find(|known| known.id == session).unwrap();
+                    own.vendor_data = data.clone();
+                }
+                Outcome::VendorDataSet { set_at: (!data.is_empty()).then_some(index) }
             }
             Action::Checkin { handle, owner } => {
                 let holder = self.checkouts.iter().find(|one| one.handle == *handle).map(|one| one.session);

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::model::{Line, Spec};
+use crate::spec::{Line, Spec};
 
 /// One step of a random log. What it refers to (a session, a handle, an old proposal) is picked when the step is
 /// taken, among all there ever were.
@@ -36,6 +36,12 @@ pub(crate) enum Step {
         requests: u64,
     },
     Tick,
+    Raise,
+    SetTriadData {
+        key: &'static str,
+        length: Option<usize>,
+        believed: Option<Believed>,
+    },
     /// An old proposal once more, as a new entry: a retry that was committed twice.
     Resend(Index),
     /// An old entry at its old index: a machine that was fed twice.
@@ -55,6 +61,14 @@ pub(crate) enum When {
     },
 }
 
+/// What an asker believes of a key.
+#[derive(Debug, Clone)]
+pub(crate) enum Believed {
+    Right,
+    Absent,
+    Odd(u64),
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Number {
     /// The next one, acknowledging all but the last few.
@@ -65,11 +79,30 @@ pub(crate) enum Number {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Ask {
-    Checkout { feature: &'static str, version: &'static str, seats: u32 },
-    Checkin { handle: Index, owner: Option<Index> },
+    Checkout {
+        feature: &'static str,
+        version: &'static str,
+        seats: u32,
+        data: Option<usize>,
+    },
+    /// Of the session, or of a checkout.
+    SetVendorData {
+        handle: Option<Index>,
+        length: usize,
+    },
+    Checkin {
+        handle: Index,
+        owner: Option<Index>,
+    },
     RemoveHandle(Index),
-    RemoveHolder { feature: &'static str, who: u8 },
-    Maintain { role: Role, on: bool },
+    RemoveHolder {
+        feature: &'static str,
+        who: u8,
+    },
+    Maintain {
+        role: Role,
+        on: bool,
+    },
     Prefer(Option<Role>),
 }
 
@@ -128,10 +161,16 @@ pub(crate) fn spec() -> impl Strategy<Value = Spec> {
     })
 }
 
+/// Bytes of vendor data.
+fn length() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => Just(0), 8 => 1..20usize, 1 => 1023..1026usize]
+}
+
 fn ask() -> impl Strategy<Value = Ask> {
     let version = select(vec!["1", "1.0", "1.5", "2.1", "2.100", "2.5", "2.9", "3", "x"]);
-    let checkout = (select(&FEATURES[..]), version, prop_oneof![1 => Just(0), 20 => 1..4u32, 1 => 4..20u32])
-        .prop_map(|(feature, version, seats)| Ask::Checkout { feature, version, seats });
+    let seats = prop_oneof![1 => Just(0), 20 => 1..4u32, 1 => 4..20u32];
+    let checkout = (select(&FEATURES[..]), version, seats, proptest::option::weighted(0.3, length()))
+        .prop_map(|(feature, version, seats, data)| Ask::Checkout { feature, version, seats, data });
     let role = select(&Role::ALL[..]);
     prop_oneof![
         12 => checkout,
@@ -141,6 +180,8 @@ fn ask() -> impl Strategy<Value = Ask> {
         1 => (select(&FEATURES[..]), 0..5u8).prop_map(|(feature, who)| Ask::RemoveHolder { feature, who }),
         1 => (role.clone(), any::<bool>()).prop_map(|(role, on)| Ask::Maintain { role, on }),
         1 => proptest::option::of(role).prop_map(Ask::Prefer),
+        3 => (proptest::option::of(any::<Index>()), length())
+            .prop_map(|(handle, length)| Ask::SetVendorData { handle, length }),
     ]
 }
 
@@ -148,6 +189,11 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     let number = prop_oneof![
         6 => (0..4u64).prop_map(|unacknowledged| Number::Next { unacknowledged }),
         1 => (0..12u64, 0..12u64).prop_map(|(request, acknowledged)| Number::Odd { request, acknowledged }),
+    ];
+    let believed = prop_oneof![
+        4 => Just(Believed::Right),
+        2 => Just(Believed::Absent),
+        1 => (0..20u64).prop_map(Believed::Odd),
     ];
     let right = || prop::bool::weighted(0.95);
     prop_oneof![
@@ -161,6 +207,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(session, right_token, number, ask)| Step::Call { session, right_token, number, ask }),
         1 => (any::<Index>(), 50..70u64).prop_map(|(session, requests)| Step::Burst { session, requests }),
         1 => Just(Step::Tick),
+        2 => Just(Step::Raise),
+        3 => (select(vec!["", "a", "b"]), proptest::option::weighted(0.8, 0..20usize), proptest::option::of(believed))
+            .prop_map(|(key, length, believed)| Step::SetTriadData { key, length, believed }),
         4 => any::<Index>().prop_map(Step::Resend),
         1 => any::<Index>().prop_map(Step::Refeed),
         1 => Just(Step::Snapshot),
@@ -199,6 +248,7 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         .prop_map(|(user, host, display, pid, project)| Identity { user, host, display, pid, project });
     let digest = || prop_oneof![4 => Just(Digest([1; 32])), 1 => any::<[u8; 32]>().prop_map(Digest)];
     let seats = prop_oneof![0..4u32, Just(u32::MAX), any::<u32>()].prop_map(Seats);
+    let data = || prop_oneof![4 => vec(any::<u8>(), 0..20), 1 => vec(any::<u8>(), 1023..1026)];
     let handle = move || number().prop_map(Handle);
     let role = || select(&Role::ALL[..]);
     let removal = prop_oneof![
@@ -218,6 +268,12 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         1 => removal.prop_map(Action::Remove),
         1 => (role(), any::<bool>()).prop_map(|(role, on)| Action::Maintain { role, on }),
         1 => proptest::option::of(role()).prop_map(|role| Action::PreferMaster { role }),
+        1 => (proptest::option::of(handle()), data())
+            .prop_map(|(handle, data)| Action::SetVendorData { handle, data }),
+        1 => (text(), vec(data(), 0..3)).prop_map(|(feature, data)| {
+            let extras = data.into_iter().map(Extra::VendorData).collect();
+            Action::CheckoutWith { vendor: None, feature, version: "1".to_owned(), seats: Seats(1), extras }
+        }),
     ];
     let call = (session(), token(), number(), number(), action).prop_map(
         |(session, token, request, acknowledged, action)| {
@@ -235,6 +291,9 @@ pub(crate) fn any_proposal() -> impl Strategy<Value = Proposal> {
         1 => digest().prop_map(|digest| Command::Install(Install::Staged { digest })),
         1 => number().prop_map(|to| Command::RaiseEdition { to: Edition(to as u32) }),
         1 => any::<bool>().prop_map(|on| Command::HoldEdition { on }),
+        1 => (text(), proptest::option::of(data()), proptest::option::of(number())).prop_map(
+            |(key, value, believed)| Command::SetTriadData { key, value, believed: believed.map(LogIndex) }
+        ),
         1 => (session(), token()).prop_map(|(session, token)| Command::CloseSession { session, token }),
         1 => (vec(session(), 0..5), number()).prop_map(|(sessions, judged_at)| {
             Command::Expire { sessions, judged_at: LogIndex(judged_at) }

@@ -53,6 +53,15 @@ impl Case {
                 let digest = Digest::of(&bytes);
                 self.ask(Command::Stage { digest, part: part as u32, bytes: piece }, expected)
             }
+            ["data", who] => shown(self.state.vendor_data(self.session(who))),
+            ["triad"] => self.triad_data(),
+            ["master", "set", key, rest @ ..] => {
+                let believed = option(rest, "believed").map(|index| index.parse().map(LogIndex));
+                let believed = believed.transpose().map_err(|_| "no number")?;
+                let value =
+                    rest.iter().find(|word| !word.contains('=')).map(|value| value.as_bytes().to_vec());
+                self.ask(Command::SetTriadData { key: (*key).to_owned(), value, believed }, expected)
+            }
             ["master", "hold", on] => self.ask(Command::HoldEdition { on: *on == "on" }, expected),
             ["master", "raise", edition] => {
                 let to = Edition(edition.parse().map_err(|_| "no number")?);
@@ -114,8 +123,9 @@ impl Case {
         let speaker = option(words, "token").unwrap_or(who);
         let owner = option(words, "owner").map(token);
         let vendor = option(words, "vendor");
+        let data = option(words, "data").map(|data| data.as_bytes().to_vec()).unwrap_or_default();
         let words: Vec<&str> = words.iter().copied().filter(|word| !word.contains('=')).collect();
-        let action = self.action(&words, owner, vendor)?;
+        let action = self.action(&words, owner, vendor, data)?;
         let mut found = BTreeSet::new();
         for request in requests {
             self.requests.insert(who.to_owned(), request);
@@ -131,14 +141,25 @@ impl Case {
         Ok(found.into_iter().collect::<Vec<_>>().join(" or "))
     }
 
-    fn action(&self, words: &[&str], owner: Option<Token>, vendor: Option<&str>) -> Result<Action, String> {
+    fn action(
+        &self,
+        words: &[&str],
+        owner: Option<Token>,
+        vendor: Option<&str>,
+        data: Vec<u8>,
+    ) -> Result<Action, String> {
         let text = |word: &&str| (*word).to_owned();
         Ok(match words {
             ["checkout", feature, version, seats @ ..] => {
                 let seats = seats.first().unwrap_or(&"1").parse().map_err(|_| "no number of seats")?;
                 let (feature, version) = (text(feature), text(version));
-                Action::Checkout { vendor: vendor.map(str::to_owned), feature, version, seats: Seats(seats) }
+                Action::checkout(vendor.map(str::to_owned), feature, version, Seats(seats), data)
             }
+            ["data", handle, data @ ..] if handle.starts_with('#') => {
+                let data = data.concat().into_bytes();
+                Action::SetVendorData { handle: Some(self.handle(handle)?), data }
+            }
+            ["data", data @ ..] => Action::SetVendorData { handle: None, data: data.concat().into_bytes() },
             ["checkin", handle] => Action::Checkin { handle: self.handle(handle)?, owner },
             ["remove", handle] => Action::Remove(Removal::Handle(self.handle(handle)?)),
             ["remove", feature, user, host, display] => Action::Remove(Removal::Holder {
@@ -189,6 +210,9 @@ impl Case {
             Outcome::Denied(denial) => format!("no {}", self.denial(&denial)),
             Outcome::Staged { parts } => format!("staged {parts}"),
             Outcome::EditionRaised { edition } => format!("edition {edition}"),
+            Outcome::VendorDataSet { set_at } => {
+                if set_at.is_some() { "data set" } else { "data gone" }.to_owned()
+            }
             Outcome::EditionHeld { on } => format!("hold {}", if on { "on" } else { "off" }),
             other => format!("{other:?}"),
         }
@@ -214,6 +238,10 @@ impl Case {
             Denial::NoFreeSeats { in_use, licensed, .. } => format!("{in_use}/{licensed}"),
             Denial::UnknownHandle { handle } | Denial::NotTheHolder { handle } => self.label(*handle),
             Denial::UnknownVendor { vendor } => vendor.clone(),
+            Denial::VendorDataFull { limit } => limit.to_string(),
+            Denial::VendorDataChanged { key, set_at } => {
+                format!("{key} {}", set_at.map_or("none".to_owned(), |index| index.to_string()))
+            }
             other => format!("{other:?}"),
         };
         format!("{name} {facts}")
@@ -233,6 +261,13 @@ impl Case {
             EventKind::LicenseInstalled { vendor, pools } => format!("INSTALLED {vendor} {pools}"),
             EventKind::EditionRaised { edition } => format!("EDITION {edition}"),
             EventKind::EditionHeld { on } => format!("HOLD {}", if *on { "on" } else { "off" }),
+            EventKind::VendorDataSet { session, handle, data } => {
+                let handle = handle.map(|handle| self.label(handle) + " ").unwrap_or_default();
+                format!("DATA {} {handle}{}", self.actor(*session), shown(data))
+            }
+            EventKind::TriadDataSet { key, value } => {
+                format!("TRIAD {key} {}", value.as_deref().map_or("gone".to_owned(), shown))
+            }
             EventKind::Maintenance { role, on } => {
                 format!("MAINTENANCE {role} {}", if *on { "on" } else { "off" })
             }
@@ -242,8 +277,8 @@ impl Case {
     }
 
     fn holding(&self, holding: &Holding) -> String {
-        let Holding { handle, feature, seats, user, host, .. } = holding;
-        format!("{} {feature} {seats} {user}@{host}", self.label(*handle))
+        let Holding { handle, feature, seats, user, host, vendor_data, .. } = holding;
+        format!("{} {feature} {seats} {user}@{host}{}", self.label(*handle), behind(vendor_data))
     }
 
     fn pools(&self) -> String {
@@ -257,12 +292,21 @@ impl Case {
 
     fn checkouts(&self) -> String {
         let checkouts = self.state.checkouts().map(|checkout| {
-            let CheckoutView { handle, keeper, feature, licensed_version, version, seats, .. } = checkout;
+            let CheckoutView {
+                handle, keeper, feature, licensed_version, version, seats, vendor_data, ..
+            } = checkout;
             let session = keeper.session().map_or("nobody".to_owned(), |session| self.actor(session));
             let handle = self.label(handle);
-            format!("{handle} {session} {feature} {version} of {licensed_version} {seats}")
+            let data = behind(vendor_data);
+            format!("{handle} {session} {feature} {version} of {licensed_version} {seats}{data}")
         });
         checkouts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn triad_data(&self) -> String {
+        let all = self.state.triad_data().map(|(key, value, at)| format!("{key} {} at {at}", shown(value)));
+        let all = all.collect::<Vec<_>>().join(", ");
+        if all.is_empty() { "none".to_owned() } else { all }
     }
 
     fn master(&self) -> String {
@@ -312,4 +356,12 @@ impl Case {
         let actor = self.sessions.iter().find(|(_, known)| **known == session);
         actor.map_or_else(|| "nobody".to_owned(), |(who, _)| who.clone())
     }
+}
+
+fn shown(data: &[u8]) -> String {
+    format!("({})", String::from_utf8_lossy(data))
+}
+
+fn behind(data: &[u8]) -> String {
+    if data.is_empty() { String::new() } else { format!(" {}", shown(data)) }
 }

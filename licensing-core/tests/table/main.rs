@@ -13,6 +13,7 @@
 //!   master stage small 0 of 3            -> staged 1          the license in three parts, the first
 //!   master install parts small           -> installed 1
 //!   master raise 1 | master hold on      -> edition 1 | hold on
+//!   master set KEY [VALUE] [believed=3]  -> data set | data gone     of the triad
 //!   master tick                          -> ticked
 //!   master expire ada bob                -> expired ada
 //!   ada open [user=U host=H display=D]   -> opened | opened again
@@ -20,6 +21,8 @@
 //!   ada [3/1] [token=bob] ACTION         request 3, acknowledging 1; without numbers the next request, acknowledging
 //!                                        the one before; with `1..64/0` many requests with one outcome
 //!     checkout solver 2.1 [4] [vendor=V] -> granted #a       from now on `#a` is its handle; `#99` is handle 99
+//!     checkout solver 2.1 data=farm      -> granted #a       with that vendor data
+//!     data [#a] [farm]                   -> data set | data gone     of the session, or of a checkout
 //!     checkin #a [owner=bob]             -> returned #a
 //!     remove #a | remove solver U H D    -> removed #a
 //!     maintain secondary on              -> maintained secondary on
@@ -28,7 +31,7 @@
 //!   ANY REQUEST                          -> no Reason facts
 //!   events                               -> nothing | what the last request caused
 //!   pools                                -> feature version in-use/licensed, ...
-//!   checkouts | recall ada 3 | clock | deadline | master
+//!   data ada | triad | checkouts | recall ada 3 | clock | deadline | master
 //! ```
 //!
 //! `x*300` stands for 300 times the letter x. A session is named by who opened it, and stays named when it is gone.
@@ -44,7 +47,7 @@ use case::Case;
 use words::{moment, words};
 
 /// Every name of a denial, in the order of their [`Denial::rank`].
-const REASONS: [&str; 19] = [
+const REASONS: [&str; 21] = [
     "UnknownSession",
     "WrongToken",
     "ForgottenRequest",
@@ -61,9 +64,11 @@ const REASONS: [&str; 19] = [
     "Expired",
     "MoreThanLicensed",
     "NoFreeSeats",
+    "VendorDataFull",
     "UnknownHandle",
     "NotTheHolder",
     "NothingToRemove",
+    "VendorDataChanged",
 ];
 
 #[test]
@@ -77,6 +82,7 @@ fn every_line_of_every_table_gets_the_outcome_in_its_last_column() {
         ("tables/parts.txt", include_str!("../tables/parts.txt")),
         ("tables/once.txt", include_str!("../tables/once.txt")),
         ("tables/sessions.txt", include_str!("../tables/sessions.txt")),
+        ("tables/vendor-data.txt", include_str!("../tables/vendor-data.txt")),
         ("tables/remove.txt", include_str!("../tables/remove.txt")),
         ("tables/servers.txt", include_str!("../tables/servers.txt")),
         ("tables/precedence.txt", include_str!("../tables/precedence.txt")),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use licensing_client::protocol::{
-    Place, Recollection, Reply, Request, StatusFilter, Upgrade, is_administrative,
+    DataPlace, Place, Recollection, Reply, Request, StatusFilter, Upgrade, is_administrative,
 };
 use licensing_core::command::{Action, Call, Command};
 use licensing_core::id::{RequestId, SessionId, Token};
@@ -67,6 +67,10 @@ pub(super) fn begin(
         Request::Authenticate { proof } => Answering::Now(rights.authenticate(server, &proof, from)),
         Request::Reread => match rights.check(server, "reread", from) {
             Ok(()) => later(reread(server.clone())),
+            Err(refusal) => Answering::Now(refusal),
+        },
+        Request::VendorData { after } => match rights.check(server, "vendor data", from) {
+            Ok(()) => later(show_vendor_data(server.clone(), after)),
             Err(refusal) => Answering::Now(refusal),
         },
         Request::Upgrade(act) => match rights.check(server, "upgrade", from) {
@@ -188,13 +192,21 @@ async fn upgrade(server: Arc<Server>, act: Upgrade) -> Reply {
 }
 
 async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Place>) -> Reply {
-    let threads = server.other_threads.clone();
-    // A page can be large.
-    let page = async move { status::page(&server, &filter, after) };
-    match threads {
-        None => Reply::Status(Box::new(page.await)),
+    elsewhere(&server.clone(), async move { Reply::Status(Box::new(status::page(&server, &filter, after))) })
+        .await
+}
+
+async fn show_vendor_data(server: Arc<Server>, after: Option<DataPlace>) -> Reply {
+    let state = server.node.state();
+    elsewhere(&server, async move { Reply::VendorData(Box::new(status::vendor_data(&state, after))) }).await
+}
+
+/// A page can be large: it is made where nobody waits for anything else.
+async fn elsewhere(server: &Server, page: impl Future<Output = Reply> + Send + 'static) -> Reply {
+    match &server.other_threads {
+        None => page.await,
         Some(threads) => match threads.spawn(page).await {
-            Ok(page) => Reply::Status(Box::new(page)),
+            Ok(reply) => reply,
             Err(stopped) => Reply::Unknown(stopped.to_string()),
         },
     }
@@ -202,8 +214,9 @@ async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Place>) -
 
 fn word(action: &Action) -> &'static str {
     match action {
-        Action::Checkout { .. } => "checkout",
+        Action::Checkout { .. } | Action::CheckoutWith { .. } => "checkout",
         Action::Checkin { .. } => "checkin",
+        Action::SetVendorData { .. } => "vendor data",
         Action::Remove(_) => "remove",
         Action::Maintain { .. } => "maintenance",
         Action::PreferMaster { .. } => "failover",

@@ -2,6 +2,8 @@
 
 mod mastership;
 mod page;
+mod vendor_data;
 
 pub(crate) use mastership::follow_mastership;
 pub(crate) use page::make as page;
+pub(crate) use vendor_data::make as vendor_data;

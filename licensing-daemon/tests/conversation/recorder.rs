@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use licensing_client::protocol::{
     ClientMessage, Hello, MasterAddress, PREAMBLE, Recollection, Refusal, Reply, Request, ServerMessage,
-    ServerStatus, StatusPage, Welcome, Whereabouts,
+    ServerStatus, StatusPage, VendorDataPage, Welcome, Whereabouts,
 };
 use licensing_core::Keeper;
 use licensing_core::codec::{from_bytes, to_bytes};
@@ -258,6 +258,15 @@ impl Recorder {
             Reply::Unknown(words) => said("Unknown", words),
             Reply::Busy { .. } => "Busy".to_owned(),
             Reply::Error(words) => said("Error", words),
+            Reply::VendorData(page) => {
+                self.hide_data(page);
+                let [triad, sessions, checkouts] = [
+                    counted(page.triad.len() as u64, "key"),
+                    counted(page.sessions.len() as u64, "session"),
+                    counted(page.checkouts.len() as u64, "checkout"),
+                ];
+                format!("VendorData with {triad}, {sessions}, {checkouts}")
+            }
         }
     }
 
@@ -280,6 +289,7 @@ impl Recorder {
             Outcome::Granted { handle, .. } | Outcome::Returned { handle } => {
                 handle.0 = self.name(Kind::Handle, handle.0);
             }
+            Outcome::VendorDataSet { set_at: Some(at) } => at.0 = self.name(Kind::Index, at.0),
             Outcome::SessionClosed { returned } => handles(returned),
             Outcome::Removed { handles: removed } => handles(removed),
             Outcome::Denied(denial) => self.hide_denial(denial),
@@ -305,6 +315,15 @@ impl Recorder {
     fn known(&mut self, kind: Kind, value: &mut u64) {
         if self.names.contains_key(&(kind, *value)) {
             *value = self.name(kind, *value);
+        }
+    }
+
+    fn hide_data(&mut self, page: &mut VendorDataPage) {
+        for (session, _) in &mut page.sessions {
+            session.0 = self.name(Kind::Session, session.0);
+        }
+        for (handle, _) in &mut page.checkouts {
+            handle.0 = self.name(Kind::Handle, handle.0);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the client of version 1 said when its records were written: every word of the protocol, and what it may get in
 //! answer.
 
-use licensing_client::protocol::{Hello, Place, Request, StatusFilter, Upgrade};
+use licensing_client::protocol::{DataPlace, Hello, Place, Request, StatusFilter, Upgrade};
 use licensing_core::command::{Action, Identity, Removal};
 use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 
@@ -230,6 +230,36 @@ async fn ends(talk: &mut Recorder, a: &str) {
     talk.ask(a, "CloseSession again", Request::CloseSession { session: session(1), token: ADA }).await;
     talk.ask(a, "Shutdown", Request::Shutdown { hand_over: false }).await;
     talk.closed(a).await;
+}
+
+/// An application that keeps data of its own beside its seats, and somebody who wants to see it.
+pub(crate) async fn vendor_data() -> Recorder {
+    let mut talk = Recorder::new(1, Site::Single { connections: 100 }).await;
+    let (a, b) = ("primary/a", "primary/b");
+    talk.hello(a, "Hello", hello()).await;
+    talk.ask(a, "OpenSession of ada", open(ADA, "ada", "")).await;
+    let with =
+        |data: &[u8]| Action::checkout(None, "solver".to_owned(), "2.1".to_owned(), Seats(1), data.to_vec());
+    let set = |handle, data: &[u8]| Action::SetVendorData { handle, data: data.to_vec() };
+    let farm = b"render farm";
+    talk.ask(a, "Upgrade Finish", Request::Upgrade(Upgrade::Finish)).await;
+    let mut request = 0;
+    let mut ask = async |words: &str, action: Action| {
+        request += 1;
+        talk.ask(a, &format!("Call {words}"), call(session(1), ADA, request, request - 1, action)).await;
+    };
+    ask("CheckoutWith vendor data", with(farm)).await;
+    ask("CheckoutWith too much of it", with(&[7; 1025])).await;
+    ask("SetVendorData of the session", set(None, b"ada's")).await;
+    ask("SetVendorData of a checkout", set(Some(handle(1)), b"mill")).await;
+    ask("SetVendorData of a handle that never was", set(Some(NO_HANDLE), b"mill")).await;
+    let behind = |place| Request::VendorData { after: Some(place) };
+    talk.ask(a, "VendorData", Request::VendorData { after: None }).await;
+    talk.ask(a, "VendorData behind a session", behind(DataPlace::Session(session(1)))).await;
+    talk.ask(a, "VendorData behind a checkout", behind(DataPlace::Checkout(handle(1)))).await;
+    talk.hello(b, "Hello of a stranger", stranger()).await;
+    talk.ask(b, "VendorData, not allowed", Request::VendorData { after: None }).await;
+    talk
 }
 
 /// A client that comes too early, one that meets a standby, one that is relayed, and an operator.

@@ -11,7 +11,6 @@ use licensing_core::command::Command;
 use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 use licensing_core::outcome::Answer;
-use licensing_core::state::State;
 use tokio::time::Instant;
 
 use crate::error::ProposeError;
@@ -79,6 +78,20 @@ impl Shared {
         let to = status.next().unwrap_or(status.edition);
         Ok(self.propose(&Command::RaiseEdition { to }).await?)
     }
+
+    /// A triad that is about to be given its first license begins with the newest rules that all servers know: afterwards it
+    /// would have something to go back to, and wait.
+    pub(crate) async fn begin_with_the_newest_rules(&self) {
+        let next = self.upgrade().next().filter(|_| self.is_raised_at_once());
+        if let Some(to) = next {
+            // Lost or late, it is raised after the usual while.
+            let _ = self.propose(&Command::RaiseEdition { to }).await;
+        }
+    }
+
+    fn is_raised_at_once(&self) -> bool {
+        self.machine.look(|state| !state.is_licensed() && !state.edition_held())
+    }
 }
 
 /// Since when one edition could have been applied, without interruption: a server that went back to the version before, a
@@ -107,8 +120,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         let status = shared.upgrade();
         let next = status.next().filter(|_| !status.held && shared.mastership.borrow().serving);
         let Some((to, possible_for)) = possible.look(next, Instant::now()) else { continue };
-        let is_new = !shared.machine.look(State::is_licensed);
-        if is_new || possible_for >= shared.config.upgrade_after {
+        if shared.is_raised_at_once() || possible_for >= shared.config.upgrade_after {
             tracing::info!("all servers know edition {to} of the rules: it applies from now on");
             // Lost or late, it is proposed again on the next look.
             let _ = shared.propose_once(Command::RaiseEdition { to }).await;

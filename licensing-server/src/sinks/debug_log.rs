@@ -119,6 +119,7 @@ mod tests {
             seats: Seats(seats),
             user: "ann".to_owned(),
             host: "ws-07".to_owned(),
+            vendor_data: Default::default(),
         };
         let returned = |seats, why| EventKind::In { holding: holding(seats), why };
         let denied = EventKind::Denied {

@@ -103,7 +103,7 @@ impl<'a> Sorter<'a> {
             completed_us: operation.completed_us,
         };
         match &operation.kind {
-            history::Kind::Open | history::Kind::Install { .. } => {}
+            history::Kind::Open | history::Kind::SetData { .. } | history::Kind::Install { .. } => {}
             history::Kind::Checkout { feature, seats } => {
                 let (holder, answer) = match operation.told {
                     Told::Granted { handle, .. } => (Holder(handle.0), CheckoutAnswer::Granted),

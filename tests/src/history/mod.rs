@@ -10,6 +10,7 @@ mod operation;
 mod recorder;
 mod shown;
 mod text;
+pub mod vendor_data;
 
 pub use about::{About, Later, VERSION};
 pub use operation::{Kind, Operation, Told};

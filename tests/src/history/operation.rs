@@ -36,6 +36,11 @@ pub enum Kind {
         /// Which ones.
         handle: Handle,
     },
+    /// To keep other data with seats that are held.
+    SetData {
+        /// Which ones.
+        handle: Handle,
+    },
     /// To take seats away from whoever holds them; an administrator asks.
     Remove {
         /// Which ones.
@@ -66,6 +71,11 @@ pub enum Told {
     },
     /// Its seats are back.
     Returned {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// The data is kept.
+    DataSet {
         /// The entry that decided it.
         index: LogIndex,
     },
@@ -119,6 +129,7 @@ impl Told {
             Told::Opened { session } => Some(LogIndex(session.0)),
             Told::Granted { index, .. }
             | Told::Returned { index }
+            | Told::DataSet { index }
             | Told::NoFreeSeats { index, .. }
             | Told::UnknownHandle { index }
             | Told::Installed { index }

@@ -122,6 +122,7 @@ mod tests {
             Told::Granted { index: LogIndex(4), handle: Handle(4) },
             Told::NoFreeSeats { index: LogIndex(5), in_use: Seats(10) },
             Told::NotLicensed { index: LogIndex(6) },
+            Told::DataSet { index: LogIndex(6) },
             Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
             Told::SessionLost,
             Told::Unknown { why: "no answer".to_owned() },
@@ -136,6 +137,7 @@ mod tests {
             session: SessionId(3),
             feature: "f1".to_owned(),
             seats: Seats(2),
+            data: Some("client 1: 2 of f1".to_owned()),
         }];
         let count = Count { issued: Seats(10), in_use: Seats(2) };
         recorder.read(Read {

@@ -71,4 +71,7 @@ pub struct Held {
     pub feature: String,
     /// How many seats.
     pub seats: Seats,
+    /// Its vendor data, if it has some and that is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }

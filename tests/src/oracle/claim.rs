@@ -20,6 +20,8 @@ pub const CHECKINS_STAY: &str = "what was checked in does not come back";
 pub const NO_GHOSTS: &str = "no seat is out that nobody holds";
 /// However often a request is sent.
 pub const COUNTED_ONCE: &str = "no request is counted twice";
+/// From the entry on that put it there, on every server.
+pub const DATA_STAYS: &str = "the data kept with a checkout is shown as it was put there";
 /// Of a checkout: holder, feature, number of seats.
 pub const SHOWN_AS_GRANTED: &str = "every server shows a checkout as it was granted";
 /// Of the counters beside the list.

@@ -16,6 +16,7 @@ mod masters;
 mod order;
 mod replay;
 mod shown;
+mod vendor_data;
 mod verdict;
 
 pub use verdict::{Verdict, Violation};
@@ -34,6 +35,7 @@ pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
     case.editions_and_licenses_stay();
     case.replay();
     case.strangers_are_explained();
+    case.vendor_data_is_kept();
     case.masters_do_not_overlap();
     case.the_end_is_seen();
     if case.found.is_empty() { Ok(case.verdict) } else { Err(case.found) }

@@ -35,7 +35,7 @@ impl<'a> Case<'a> {
                             let after = after.max(LogIndex(handle.0));
                             events.push((after, 2, Event::MayBeReturned(*handle)));
                         }
-                        Kind::Open | Kind::Install { .. } => {}
+                        Kind::Open | Kind::SetData { .. } | Kind::Install { .. } => {}
                     }
                 }
                 (Told::SessionLost, _) => {
@@ -109,7 +109,17 @@ impl<'a> Case<'a> {
                 self.verdict.returned += 1;
                 self.give_back(index, *handle, operation);
             }
-            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::UnknownHandle { .. }) => {
+            (Kind::SetData { handle }, Told::DataSet { .. }) => {
+                self.verdict.data_set += 1;
+                if !self.held.contains_key(handle) {
+                    let detail = format!("{}, which nobody holds", told(operation));
+                    self.report(claim::NO_GHOSTS, detail);
+                }
+            }
+            (
+                Kind::Checkin { handle } | Kind::Remove { handle } | Kind::SetData { handle },
+                Told::UnknownHandle { .. },
+            ) => {
                 match self.held.get(handle) {
                     // The checkin that nobody answered was done.
                     Some(grant) if grant.may_be_gone => self.take_off(index, *handle),

@@ -79,6 +79,7 @@ impl Story {
             session: session(*client),
             feature: "f1".to_owned(),
             seats: Seats(*seats),
+            data: None,
         });
         self.history.reads.push(Read {
             server,

@@ -19,6 +19,8 @@ pub struct Verdict {
     pub denied: u64,
     /// Checkins that were done.
     pub returned: u64,
+    /// Data that was kept with seats, after they were granted.
+    pub data_set: u64,
     /// Licenses that came later.
     pub installed: u64,
     /// Requests without a definite answer.
@@ -39,6 +41,7 @@ impl Verdict {
         self.granted += other.granted;
         self.denied += other.denied;
         self.returned += other.returned;
+        self.data_set += other.data_set;
         self.installed += other.installed;
         self.unknown += other.unknown;
         self.vanished += other.vanished;

@@ -94,6 +94,10 @@ impl<S: Service> Worker<S> {
             let place = self.random.below(self.held.len() as u64) as usize;
             return Kind::Checkin { handle: self.held.swap_remove(place) };
         }
+        if !self.held.is_empty() && self.site.service.keeps_data() && self.random.below(10) == 0 {
+            let place = self.random.below(self.held.len() as u64) as usize;
+            return Kind::SetData { handle: self.held[place] };
+        }
         let feature = features[self.random.below(features.len() as u64) as usize].clone();
         Kind::Checkout { feature, seats: Seats(1 + self.random.below(2) as u32) }
     }

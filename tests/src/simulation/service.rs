@@ -42,6 +42,11 @@ pub trait Service: Send + Sync + Sized + 'static {
         false
     }
 
+    /// Whether clients may keep data with the seats they hold ([`Kind::SetData`]), which is then shown.
+    fn keeps_data(&self) -> bool {
+        false
+    }
+
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
     /// themselves), so that it stands still and dies with its host.
     ///

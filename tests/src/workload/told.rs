@@ -21,6 +21,7 @@ impl From<Answer> for Told {
         match outcome {
             Outcome::Granted { handle, .. } => Told::Granted { index, handle },
             Outcome::Returned { .. } => Told::Returned { index },
+            Outcome::VendorDataSet { .. } => Told::DataSet { index },
             Outcome::Denied(Denial::NoFreeSeats { in_use, .. }) => Told::NoFreeSeats { index, in_use },
             Outcome::Denied(Denial::UnknownFeature { .. } | Denial::UnknownVendor { .. }) => {
                 Told::NotLicensed { index }

@@ -97,6 +97,7 @@ pub fn read(server: Role, page: &StatusPage, asked_us: u64, answered_us: u64) ->
         session: checkout.keeper.session().unwrap_or_default(),
         feature: checkout.feature.clone(),
         seats: checkout.count,
+        data: None,
     });
     Read {
         server,

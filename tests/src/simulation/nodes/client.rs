@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licensing_client::dial::{DIAL_LIMIT, Dial, Stream as ClientStream, TokenSource};
-use licensing_client::{Client as LicensingClient, ClientConfig, ServerAddress};
+use licensing_client::{Client as LicensingClient, ClientConfig, RequestError, ServerAddress};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{Role, SessionId, Token};
 use tokio::io::DuplexStream;
 use tokio::time::timeout;
 
-use crate::history::{Kind, Told};
+use crate::history::{Kind, Told, vendor_data};
 use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::{End, Network};
 use crate::simulation::random::Stream;
@@ -23,6 +23,7 @@ use crate::workload::told;
 /// A client of the house's library. Clones share its session.
 #[derive(Debug, Clone)]
 pub struct HouseClient {
+    number: u32,
     client: LicensingClient,
 }
 
@@ -33,7 +34,7 @@ impl HouseClient {
         let (config, tokens) = (config_of(number, search_path), tokens_of(site, number));
         let way = Way { network: site.network.clone(), from: End::Client(number) };
         match LicensingClient::connect_with(config, Arc::new(way), &tokens).await {
-            Ok(client) => Some(HouseClient { client }),
+            Ok(client) => Some(HouseClient { number, client }),
             Err(error) => {
                 site.fail("every client finds the master", error);
                 None
@@ -58,22 +59,51 @@ impl Client for HouseClient {
 
     async fn ask(&mut self, kind: &Kind) -> Told {
         let of_any = |feature: &str| (None, feature.to_owned());
-        match action_of(kind, of_any) {
-            Some(action) => told(self.client.call(action).await),
-            None => Told::NotDone { why: "clients do not ask for that".to_owned() },
+        ask(&self.client, self.number, kind, of_any).await
+    }
+}
+
+/// Asks as a client of this number does. Every other client keeps data with its seats, once the rules allow it.
+pub(crate) async fn ask(
+    client: &LicensingClient,
+    number: u32,
+    kind: &Kind,
+    named: impl Fn(&str) -> (Option<String>, String),
+) -> Told {
+    let Some(action) = action_of(kind, number, named) else {
+        return Told::NotDone { why: "clients do not ask for that".to_owned() };
+    };
+    if let (Kind::Checkout { feature, seats }, 1) = (kind, number % 2) {
+        match client.call(with(action.clone(), vendor_data::at_first(number, feature, *seats))).await {
+            Err(RequestError::Refused { reason, .. }) if reason.contains("of the rules") => {}
+            answered => return told(answered),
         }
+    }
+    told(client.call(action).await)
+}
+
+fn with(action: Action, data: String) -> Action {
+    match action {
+        Action::Checkout { vendor, feature, version, seats } => {
+            Action::checkout(vendor, feature, version, seats, data.into_bytes())
+        }
+        other => other,
     }
 }
 
 /// What a client asks for, of the vendor and under the name that its feature has in the license; nothing for what clients do
 /// not ask.
-pub(crate) fn action_of(kind: &Kind, named: impl Fn(&str) -> (Option<String>, String)) -> Option<Action> {
+fn action_of(kind: &Kind, number: u32, named: impl Fn(&str) -> (Option<String>, String)) -> Option<Action> {
     match kind {
         Kind::Checkout { feature, seats } => {
             let (vendor, feature) = named(feature);
             Some(Action::Checkout { vendor, feature, version: "1.0".to_owned(), seats: *seats })
         }
         Kind::Checkin { handle } => Some(Action::Checkin { handle: *handle, owner: None }),
+        Kind::SetData { handle } => Some(Action::SetVendorData {
+            handle: Some(*handle),
+            data: vendor_data::later(number, *handle).into_bytes(),
+        }),
         Kind::Open | Kind::Remove { .. } | Kind::Install { .. } => None,
     }
 }

@@ -62,6 +62,8 @@ pub(crate) fn show(state: &State, named: impl Fn(&str, &str) -> Option<String>) 
         session: checkout.keeper.session().unwrap_or_default(),
         feature: named(checkout.vendor, checkout.feature).unwrap_or_else(|| "unasked".to_owned()),
         seats: checkout.seats,
+        data: (!checkout.vendor_data.is_empty())
+            .then(|| String::from_utf8_lossy(checkout.vendor_data).into_owned()),
     });
     Shown {
         applied: state.last_index(),

@@ -1,5 +1,6 @@
 //! The reference server as a service under test, alone or three of them, in one version or two.
 
+mod counting;
 mod dialing;
 mod duplicates;
 mod kind;

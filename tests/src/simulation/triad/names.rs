@@ -1,4 +1,12 @@
-//! What is counted of the reference server.
+//! What is claimed of the reference server besides, and what is counted.
+
+/// What is claimed of it, besides the claims of every service around a node.
+pub mod claim {
+    /// The triad's own vendor data is as durable as seats.
+    pub const COUNT_STAYS: &str = "what was counted in the triad's own data stays counted";
+    /// Of two who read and write, one notices.
+    pub const COUNTED_IN_TURN: &str = "nobody counts in the triad's own data on what is not there any more";
+}
 
 /// Rare things that a run set must have seen to prove anything.
 pub mod seen {
@@ -28,6 +36,10 @@ pub mod seen {
     pub const FINISHED: &str = "upgrades finished";
     /// An operator could not, because a server was not there.
     pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
+    /// The triad's own vendor data was set.
+    pub const COUNTED: &str = "numbers counted up in the triad's own data";
+    /// It could not be, because the rules did not allow it yet.
+    pub const COUNT_SLEPT: &str = "numbers not counted up for want of the edition";
     /// An operator forbade a newer edition for the time being.
     pub const HELD: &str = "upgrades held";
 
@@ -47,10 +59,11 @@ pub mod seen {
         REMOVAL,
         REREAD,
         SECOND,
+        COUNTED,
     ];
 
     /// What a run set with upgrades must have seen besides.
-    pub const UPGRADE: &[&str] = &[SECOND_DENIED, FINISHED, UNFINISHED, HELD, RAISED];
+    pub const UPGRADE: &[&str] = &[SECOND_DENIED, COUNT_SLEPT, FINISHED, UNFINISHED, HELD, RAISED];
 
     /// What a single server does not do.
     pub const NOT_ALONE: &[&str] =

@@ -14,6 +14,7 @@ use licensing_core::outcome::{Answer, Denial, Outcome};
 use licensing_raft::{Node, ProposeError};
 use tokio::time::sleep;
 
+use super::counting::count_up;
 use super::dialing::{Dialing, OPERATOR as NUMBER};
 use super::licenses;
 use super::names::seen;
@@ -36,7 +37,7 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
         sleep(random.between_us(500_000, 5_000_000)).await;
         // A single server has nobody to hand over to.
         let least = if site.service.kind.roles().len() == 1 { 45 } else { 0 };
-        match least + random.below(125 - least) {
+        match least + random.below(140 - least) {
             0..25 => {
                 site.count(seen::PREFERENCE);
                 let role = [None, Some(Role::Primary), Some(Role::Secondary)][random.below(3) as usize];
@@ -62,7 +63,12 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
             90..105 => drop(install_second(site).await),
             105..115 => drop(decide(site, Upgrade::Finish).await),
             115..120 => drop(decide(site, Upgrade::Hold).await),
-            _ => drop(decide(site, Upgrade::Release).await),
+            120..125 => drop(decide(site, Upgrade::Release).await),
+            _ => {
+                if let Some(node) = serving(site) {
+                    count_up(&site.service.counting, site, &node).await;
+                }
+            }
         }
     }
 }

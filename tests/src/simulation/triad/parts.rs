@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use licensing_daemon::testing::SimulatedServer;
 use licensing_raft::Node;
 
+use super::counting::Counting;
 use super::kind::Kind;
 use super::overheard::Sniffed;
 use crate::simulation::nodes::{HasNode, Watch};
@@ -15,6 +16,7 @@ pub struct Triad {
     pub(super) kind: Kind,
     pub(super) watch: Mutex<Watch>,
     pub(super) duplicates: Sniffed,
+    pub(super) counting: Counting,
 }
 
 impl Triad {

@@ -22,10 +22,9 @@ use crate::history::{Kind, Later, Told};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
 use crate::simulation::nodes;
-use crate::simulation::nodes::client::{HouseClient, Way, action_of, config_of, tokens_of};
+use crate::simulation::nodes::client::{HouseClient, Way, ask, config_of, tokens_of};
 use crate::simulation::service::{Client, Servers, Service, Shown, Site};
 use crate::simulation::versions;
-use crate::workload::told;
 
 /// How long all servers must have known a newer edition before it applies: shorter than a run, longer than most troubles.
 const UPGRADE_AFTER: Duration = Duration::from_secs(5);
@@ -48,6 +47,10 @@ impl Service for Triad {
 
     fn has_versions(&self) -> bool {
         self.kind.has_versions()
+    }
+
+    fn keeps_data(&self) -> bool {
+        true
     }
 
     async fn start(&self, host: &Host) -> Result<Server, String> {
@@ -88,7 +91,7 @@ impl Service for Triad {
         let dial = Dialing::new(way, self.duplicates.clone());
         let client = LicensingClient::connect_with(config, Arc::new(dial), &tokens).await;
         match client {
-            Ok(client) => Some(TriadClient { client }),
+            Ok(client) => Some(TriadClient { number, client }),
             Err(error) => {
                 site.fail("every client finds the master", error);
                 None
@@ -146,6 +149,7 @@ impl Service for Triad {
 
     fn look(&self, site: &Site<Triad>) {
         self.watch().look(site);
+        self.counting.look(site);
     }
 
     async fn attend(&self, site: Arc<Site<Triad>>) {
@@ -166,6 +170,7 @@ impl Service for Triad {
 /// The real client library, over the simulated network.
 #[derive(Clone)]
 pub struct TriadClient {
+    number: u32,
     client: LicensingClient,
 }
 
@@ -175,10 +180,7 @@ impl Client for TriadClient {
     }
 
     async fn ask(&mut self, kind: &Kind) -> Told {
-        match action_of(kind, licenses::asked) {
-            Some(action) => told(self.client.call(action).await),
-            None => Told::NotDone { why: "clients do not ask for that".to_owned() },
-        }
+        ask(&self.client, self.number, kind, licenses::asked).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! A vendor daemon of one's own, with a line protocol beside the house's: whoever connects with `ACME` may say, a line each,
 //!
 //! ```text
-//! OPEN SECRET USER            -> OPENED            32 hex digits, the same again after a failover
+//! OPEN SECRET USER            -> OPENED SESSION    a new one; SECRET is 32 random hex digits
+//! RESUME SESSION SECRET       -> RESUMED           after a failover, or whenever the connection broke
 //! TAKE NUMBER FEATURE VERSION -> TAKEN HANDLE      numbers count from 1; the same number has the same answer
 //! GIVE NUMBER HANDLE          -> GIVEN
 //! ALIVE                       -> ALIVE             every second or so
@@ -17,9 +18,9 @@
 
 use licensing_daemon::{
     Caller, ClientAction, Daemon, Handle, Identity, LicenseFile, Node, Outcome, RequestId, Role, Session,
-    SessionError, Token, Wanted, listen,
+    SessionError, SessionId, Token, Wanted, listen, stop_signal,
 };
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,26 +31,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = license.license.servers.get(role.place()).and_then(|server| server.port).unwrap_or(27000);
     let daemon = Daemon::builder(license).role(role).data(argument()?).door(*b"ACME", serve);
     let daemon = daemon.start(listen(([127, 0, 0, 1], port).into())?).await?;
-    let stop = async { drop(tokio::signal::ctrl_c().await) };
-    daemon.run(|address| println!("ready on {address}"), stop).await?;
+    daemon.run(|address| println!("ready on {address}"), stop_signal()?).await?;
     Ok(())
 }
 
-/// One caller, line by line, until it goes.
-async fn serve(caller: Caller) {
+/// Longest line: a word, a number and two names.
+const MAX_LINE: usize = 1024;
+
+/// One caller, line by line, until it goes or says too much.
+async fn serve(mut caller: Caller) {
     let mut session = None;
-    let (reading, mut writing) = tokio::io::split(caller.stream);
-    // A line is a word, a number and two names.
-    let mut lines = BufReader::with_capacity(1024, reading).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    while let Ok(Some(line)) = caller.line(MAX_LINE).await {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = match (words.as_slice(), &session) {
             (["OPEN", secret, user], _) => match open(&caller.node, secret, user).await {
-                Ok(opened) => {
-                    session = Some(opened);
-                    "OPENED".to_owned()
+                Ok(opened) => format!("OPENED {}", session.insert(opened).id()),
+                Err(problem) => problem,
+            },
+            (["RESUME", id, secret], _) => match resume(&caller.node, id, secret).await {
+                Ok(resumed) => {
+                    session = Some(resumed);
+                    "RESUMED".to_owned()
                 }
-                Err(problem) => sorry(&problem),
+                Err(problem) => problem,
             },
             (["TAKE", number, feature, version], Some(session)) => {
                 take(session, number, feature, version).await
@@ -61,15 +65,28 @@ async fn serve(caller: Caller) {
             },
             _ => "NO such word".to_owned(),
         };
-        if writing.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
+        if caller.stream.write_all(format!("{answer}\n").as_bytes()).await.is_err() {
             return;
         }
     }
 }
 
-async fn open(node: &Node, secret: &str, user: &str) -> Result<Session, SessionError> {
-    let token = Token(u128::from_str_radix(secret, 16).unwrap_or_default().to_be_bytes());
-    node.open_session(token, Identity::new(user, "elsewhere"), None).await
+async fn open(node: &Node, secret: &str, user: &str) -> Result<Session, String> {
+    let opened = node.open_session(token(secret)?, Identity::new(user, "elsewhere"), None).await;
+    opened.map_err(|problem| sorry(&problem))
+}
+
+async fn resume(node: &Node, id: &str, secret: &str) -> Result<Session, String> {
+    let id = id.parse().map_err(|_| "NO such session")?;
+    node.resume_session(SessionId(id), token(secret)?).await.map_err(|problem| sorry(&problem))
+}
+
+/// Whoever shares a secret shares a session, so what is no secret must not become one.
+fn token(secret: &str) -> Result<Token, String> {
+    match u128::from_str_radix(secret, 16) {
+        Ok(number) if secret.len() == 32 => Ok(Token(number.to_be_bytes())),
+        _ => Err("NO secret: draw 32 hex digits".to_owned()),
+    }
 }
 
 async fn take(session: &Session, number: &str, feature: &str, version: &str) -> String {

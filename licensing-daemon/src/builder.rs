@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::config::{DaemonConfig, Limits};
 use crate::daemon::{Daemon, RunError};
 use crate::port::door::{Caller, Door};
-use crate::port::opening::is_free;
+use crate::port::opening::taken_by;
 use crate::rights::judge::{Asked, Judge};
 
 /// A daemon before it is started; see [`Daemon::builder`].
@@ -103,7 +103,11 @@ impl DaemonBuilder {
     }
 
     /// Lets in connections that begin with four bytes of the program's own; `serve` gets each of them, behind those bytes,
-    /// in a task of its own, which ends with the daemon. It may block: the node has a thread of its own.
+    /// in a task of its own, which ends with the daemon. Each takes one of [`Limits::connections`], and is sent away when it
+    /// says and takes nothing for [`IDLE_LIMIT`](crate::IDLE_LIMIT). A panic in it costs that one connection, and is logged.
+    ///
+    /// What blocks in it costs no mastership, for the node has a thread of its own. But it keeps the threads of this runtime:
+    /// your other callers wait, and so does what stops the daemon.
     pub fn door<F>(
         mut self,
         preamble: [u8; 4],
@@ -149,13 +153,12 @@ impl DaemonBuilder {
         let data = self.data.ok_or(RunError::Missing { what: "a directory for its data" })?;
         let mut config = DaemonConfig::from_license(first, role, data).map_err(StartError::from)?;
         config.licenses.extend(licenses);
+        check_vendors(&config.licenses)?;
         let change = self.change;
         for Door { preamble, .. } in &change.doors {
-            if !is_free(*preamble)
-                || change.doors.iter().filter(|door| door.preamble == *preamble).count() > 1
-            {
-                let preamble = String::from_utf8_lossy(preamble).into_owned();
-                return Err(RunError::Door { preamble });
+            let twice = change.doors.iter().filter(|door| door.preamble == *preamble).count() > 1;
+            if let Some(whose) = taken_by(*preamble).or(twice.then_some("another door")) {
+                return Err(RunError::Door { preamble: preamble.escape_ascii().to_string(), whose });
             }
         }
         config.node.peer_key = change.peer_key;
@@ -168,4 +171,17 @@ impl DaemonBuilder {
         }
         Ok(config)
     }
+}
+
+/// Two files of a vendor would take turns at every reread.
+fn check_vendors(files: &[LicenseFile]) -> Result<(), RunError> {
+    for (place, file) in files.iter().enumerate() {
+        if let Some(other) = files[..place].iter().find(|other| other.vendor() == file.vendor()) {
+            return Err(RunError::SameVendor {
+                vendor: file.vendor().to_owned(),
+                paths: [other.path.clone(), file.path.clone()],
+            });
+        }
+    }
+    Ok(())
 }

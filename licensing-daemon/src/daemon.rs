@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,10 +42,24 @@ pub enum RunError {
         what: &'static str,
     },
     /// A door of the program's own cannot be told from others.
-    #[error("connections that begin with `{preamble}` are another's already: choose other four bytes")]
+    #[error("connections that begin with `{preamble}` are those of {whose}: choose other four bytes")]
     Door {
-        /// How its connections begin.
+        /// How its connections begin, with what is not printable escaped.
         preamble: String,
+        /// Who begins so already.
+        whose: &'static str,
+    },
+    /// Two license files of one vendor.
+    #[error(
+        "{} and {} are both of vendor `{vendor}`: give one file for each vendor",
+        paths[0].display(),
+        paths[1].display()
+    )]
+    SameVendor {
+        /// Whose they are.
+        vendor: String,
+        /// Which two.
+        paths: [PathBuf; 2],
     },
     /// The listener was of no use.
     #[error("cannot listen: {0}")]
@@ -105,6 +120,9 @@ impl Daemon {
             let lines = counted(file.license.features.len() as u64, "feature line");
             info!(role = %server.role, %address, "serving {} with {lines}", file.path.display());
         }
+        if let Some(warning) = other_port(&config, address) {
+            warn!("{warning}");
+        }
         Ok(Daemon { server, listener, address })
     }
 
@@ -161,6 +179,43 @@ impl std::fmt::Debug for Daemon {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
+}
+
+/// What is odd about where it listens, if anything: peers and clients go where the SERVER lines say.
+fn other_port(config: &DaemonConfig, address: SocketAddr) -> Option<String> {
+    let role = config.node.role;
+    let told = [config.addresses.get(role.place()), config.node.servers.get(role.place())];
+    let told: Vec<u16> = told.into_iter().flatten().map(|server| server.port).collect();
+    (!told.is_empty() && !told.contains(&address.port())).then(|| {
+        format!(
+            "the {role} listens on port {}, and the others are told to find it at port {}: that is right only if \
+             something between forwards it",
+            address.port(),
+            told[0]
+        )
+    })
+}
+
+/// A signal to stop: the end of [`Daemon::run`], with a handover. SIGTERM or SIGINT; elsewhere than on Unix, Ctrl-C.
+///
+/// # Errors
+///
+/// The system takes no more handlers of signals.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 /// The same listener, watched by another runtime.

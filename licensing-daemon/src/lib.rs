@@ -2,15 +2,14 @@
 //! installation, and the rights of administrators. It is what a program embeds that wants to hand out seats itself.
 //!
 //! ```no_run
-//! use licensing_core::id::Role;
-//! use licensing_daemon::{Daemon, LicenseFile, listen};
+//! use licensing_daemon::{Daemon, LicenseFile, Role, listen, stop_signal};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let license = LicenseFile::read("acme.lic".as_ref())?;
 //! let daemon = Daemon::builder(license).role(Role::Primary).data("/var/lib/acme");
 //! let daemon = daemon.start(listen("127.0.0.1:27000".parse()?)?).await?;
-//! // Until the future is done, an administrator stops it, or its node fails.
-//! daemon.run(|address| println!("serving on {address}"), std::future::pending()).await?;
+//! // Until a signal comes, an administrator stops it, or its node fails.
+//! daemon.run(|address| println!("serving on {address}"), stop_signal()?).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -51,8 +50,8 @@ mod status;
 
 pub use builder::DaemonBuilder;
 pub use config::{DaemonConfig, Limits};
-pub use daemon::{Daemon, RunError, listen};
-pub use port::door::Caller;
+pub use daemon::{Daemon, RunError, listen, stop_signal};
+pub use port::door::{Caller, IDLE_LIMIT};
 pub use rights::judge::Asked;
 
 /// What to log of a daemon, as a filter of `tracing_subscriber::EnvFilter`: [`licensing_raft::LOG_FILTER`] without what the
@@ -64,6 +63,7 @@ pub use licensing_client::license_file::{LicenseFile, LicenseFileError};
 // What a builder is given, and what a door finds behind it.
 pub use licensing_client::AdminKey;
 pub use licensing_raft::{
-    Answer, ClientAction, Denial, Event, Handle, Identity, Node, NodeConfig, Outcome, PeerKey, RequestId,
-    Role, Seats, Session, SessionError, StartError, Token, Wanted,
+    Answer, ClientAction, Denial, Event, Handle, Identity, LogIndex, Mastership, Node, NodeConfig, Outcome,
+    PeerKey, ProposeError, RequestId, Role, Seats, ServerAddress, Session, SessionError, SessionId,
+    StartError, Token, Wanted,
 };

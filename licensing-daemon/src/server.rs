@@ -3,7 +3,8 @@
 //! Two watch channels order the end: `stop` asks for it (a signal, `licensectl down`), `closing` says that the node
 //! has stopped and connections may go. Between the two, clients are told who the new master is.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use licensing_client::license_file::LicenseFile;
 use licensing_client::protocol::{MasterAddress, Whereabouts};
@@ -14,7 +15,9 @@ use licensing_core::state::State;
 use licensing_raft::watch::{Watched, Watcher};
 use licensing_raft::{Mastership, Node};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tracing::warn;
 
 use crate::config::{DaemonConfig, Limits};
 use crate::port::door::Door;
@@ -23,6 +26,9 @@ use crate::rights::judge::Judge;
 /// So many client connections are served on the node's own thread: two wake-ups fewer for each request, which is what
 /// a small site waits for. More of them would keep the node from its work.
 const NEAR_CONNECTIONS: usize = 8;
+
+/// How often the log says that all connections are taken: whoever is turned away tries again many times a second.
+const REPEAT_FULL: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub(crate) struct Server {
@@ -39,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) judge: Option<Judge>,
     /// One permit for each client connection.
     pub(crate) connections: Arc<Semaphore>,
+    /// When it was said last that there is none left.
+    said_full: Mutex<Option<Instant>>,
     /// Threads for what the node's own thread should not be kept with, if there are any.
     pub(crate) other_threads: Option<Handle>,
     licenses: RwLock<Vec<Arc<LicenseFile>>>,
@@ -73,6 +81,7 @@ impl Server {
             doors: config.doors.clone(),
             judge: config.rights.clone(),
             connections: Arc::new(Semaphore::new(config.limits.connections)),
+            said_full: Mutex::default(),
             other_threads: None,
             licenses: RwLock::new(config.licenses.iter().cloned().map(Arc::new).collect()),
             whereabouts: Watched::new(Whereabouts { role, master: None }),
@@ -103,6 +112,20 @@ impl Server {
     /// Where the next client connection is to be served, if not here.
     pub(crate) fn elsewhere(&self) -> Option<&Handle> {
         self.other_threads.as_ref().filter(|_| self.open_connections() >= NEAR_CONNECTIONS)
+    }
+
+    /// A place for one more connection that is no peer's; `None` when all are taken, which is said in the log.
+    pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.connections.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let mut said = self.said_full.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|at| at.elapsed() > REPEAT_FULL) {
+            *said = Some(Instant::now());
+            let limit = self.limits.connections;
+            warn!("all {limit} connections are taken: whoever comes now is turned away until one is closed");
+        }
+        None
     }
 
     /// Client connections there are.

@@ -11,7 +11,7 @@ use licensing_core::command::Identity;
 use licensing_core::id::{RequestId, Role, Token};
 use licensing_core::outcome::Outcome;
 use licensing_daemon::{Asked, Caller, Daemon, DaemonBuilder, LicenseFile, listen};
-use licensing_raft::{ClientAction, Wanted};
+use licensing_raft::{ClientAction, SessionError, Wanted};
 use support::{FEATURES, Raw, refusal, text, wait_until};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,20 +51,30 @@ async fn a_builder_says_what_it_was_not_told() {
     assert_eq!(of(without_role).await, "a daemon needs the role of this server: say it to its builder");
     let without_data = Daemon::builder(license(&directory, three)).role(Role::Primary);
     assert_eq!(of(without_data).await, "a daemon needs a directory for its data: say it to its builder");
-    let taken = "connections that begin with `STAT` are another's already: choose other four bytes";
-    assert_eq!(of(builder(&directory).door(*b"STAT", |_| async {})).await, taken);
+    for (preamble, shown, whose) in [
+        (*b"STAT", "STAT", "the question STATUS"),
+        (*b"\0LSC", "\\x00LSC", "clients of the house"),
+        (*b"\0LSP", "\\x00LSP", "the other servers"),
+        (*b"\x16\x03\x01\0", "\\x16\\x03\\x01\\x00", "TLS"),
+        (*b"\r\n\r\n", "\\r\\n\\r\\n", "an empty line of text"),
+    ] {
+        let told = of(builder(&directory).door(preamble, |_| async {})).await;
+        let expected =
+            format!("connections that begin with `{shown}` are those of {whose}: choose other four bytes");
+        assert_eq!(told, expected);
+    }
     let twice = builder(&directory).door(*b"ACME", |_| async {}).door(*b"ACME", |_| async {});
-    assert!(of(twice).await.contains("`ACME` are another's already"));
+    assert!(of(twice).await.contains("`ACME` are those of another door"));
+    let same = builder(&directory).license(license(&directory, "SERVER this_host ANY\n"));
+    assert!(of(same).await.contains("are both of vendor `demo`: give one file for each vendor"));
 }
 
 /// Takes a seat for whoever says a secret, and says how that went.
 async fn take(mut caller: Caller) {
     let mut secret = [0; 16];
     caller.stream.read_exact(&mut secret).await.unwrap();
-    let word = String::new;
-    let identity = Identity { user: word(), host: word(), display: word(), pid: 1, project: word() };
-    let session = caller.node.open_session(Token(secret), identity, None).await.unwrap();
-    session.alive().await.unwrap();
+    let opened = caller.node.open_session(Token(secret), Identity::new("ada", "desk"), None).await.unwrap();
+    let session = caller.node.resume_session(opened.id(), Token(secret)).await.unwrap();
     let action = ClientAction::Checkout(Wanted::feature("f1").version("1.0"));
     let answer = session.call(RequestId(1), action).await.unwrap();
     let Outcome::Granted { handle, .. } = answer.outcome else { panic!("{answer:?}") };
@@ -109,6 +119,56 @@ async fn a_caller_is_let_go_when_the_daemon_ends() {
     stream.write_all(b"ACME").await.unwrap();
     drop(stop);
     assert_eq!(support::read_to_end(&mut stream).await, b"");
+}
+
+/// Says a line's length for each line, and panics at one word.
+async fn measure(mut caller: Caller) {
+    while let Ok(Some(line)) = caller.line(10).await {
+        assert!(line != "panic", "a caller said so");
+        caller.stream.write_all(format!("{}\n", line.len()).as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_says_too_much_or_breaks_the_program_costs_its_own_connection() {
+    let directory = tempfile::tempdir().unwrap();
+    let (address, _stop) = serving(builder(&directory).door(*b"ACME", measure)).await;
+    let say = async |words: &[u8]| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Whoever is sent away may still be speaking.
+        let _ = stream.write_all(&[b"ACME", words].concat()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    };
+    let end = |words: &str| format!("{words}\n{}\n", "x".repeat(11));
+    assert_eq!(say(end("a\r\n1234567890").as_bytes()).await, "1\n10\n");
+    assert_eq!(say(&vec![b'x'; 4 << 20]).await, "");
+    assert_eq!(say(b"\xff\xfe\n").await, "");
+    assert_eq!(say(b"ab\npanic\nabc\n").await, "2\n");
+    assert_eq!(say(end("abc").as_bytes()).await, "3\n");
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_is_not_resumed_as_another_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (node, is_node) = oneshot::channel();
+    let node = std::sync::Mutex::new(Some(node));
+    let lend = move |caller: Caller| {
+        let _ = node.lock().unwrap().take().map(|node| node.send(caller.node));
+        std::future::ready(())
+    };
+    let (address, _stop) = serving(builder(&directory).door(*b"ACME", lend)).await;
+    TcpStream::connect(address).await.unwrap().write_all(b"ACME").await.unwrap();
+    let node = is_node.await.unwrap();
+    let token = Token([5; 16]);
+    let session = node.open_session(token, Identity::new("ada", "desk"), None).await.unwrap();
+    let id = session.id();
+    assert_eq!(node.resume_session(id, Token([6; 16])).await.unwrap_err(), SessionError::Gone);
+    assert_eq!(node.resume_session(id, token).await.unwrap().id(), id);
+    session.close().await.unwrap();
+    assert_eq!(node.resume_session(id, token).await.unwrap_err(), SessionError::Gone);
+    assert_ne!(node.open_session(token, Identity::new("ada", "desk"), None).await.unwrap().id(), id);
 }
 
 #[tokio::test]

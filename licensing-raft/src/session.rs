@@ -140,8 +140,10 @@ pub struct Session {
 }
 
 impl Node {
-    /// Opens a session, or finds it again: while one with this token lives, the same token gives the same session. The token
-    /// is its secret; take 16 random bytes. It is a sign of life, too. `address` is shown to administrators.
+    /// Opens a session, or finds it again: while one with this token lives, the same token gives the same session, and
+    /// **another one afterwards**, which holds nothing and has seen no number. So ask for this when a session begins, tell the
+    /// far end its [`Session::id`], and have it come back by [`Node::resume_session`]. The token is its secret; take 16 random
+    /// bytes. It is a sign of life, too. `address` is shown to administrators.
     ///
     /// # Errors
     ///
@@ -162,6 +164,19 @@ impl Node {
             other => Err(ProposeError::Unknown(format!("an odd answer: {other:?}")).into()),
         }
     }
+
+    /// A session that was opened before, here or at another server: for a far end that comes back, after a failover for
+    /// instance. It is a sign of life, too.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Gone`] is certain: its seats are back, and its far end must hear of it. Not the master, or no quorum, says
+    /// nothing about the session.
+    pub async fn resume_session(&self, id: SessionId, token: Token) -> Result<Session, SessionError> {
+        let session = Session { node: self.clone(), id, token };
+        session.alive().await?;
+        Ok(session)
+    }
 }
 
 impl Session {
@@ -171,7 +186,9 @@ impl Session {
     }
 
     /// Asks for something. The far end numbers its requests 1, 2, 3 … and asks for one after the other; a resent number gets
-    /// its first answer, on any server, so ask again with the same one whenever there was no definite answer.
+    /// its first answer, on any server, so ask again with the same one whenever there was no definite answer. Each number says
+    /// that the answers to all before it have come: those are no longer kept, and asking for them again is denied
+    /// ([`Denial::ForgottenRequest`]), which says nothing of what became of them.
     ///
     /// # Errors
     ///

@@ -36,11 +36,11 @@ pub(crate) async fn serve<S: Wire>(
         Ok(Ok(hello)) => hello,
     };
     drop(place);
-    let permit = server.connections.clone().try_acquire_owned();
+    let permit = server.admit();
     let version = common_version((hello.from, hello.to), PROTOCOL_VERSIONS);
     let refusal = match (version, &permit) {
         (None, _) => Some(Refusal::Version { from: PROTOCOL_VERSIONS.0, to: PROTOCOL_VERSIONS.1 }),
-        (Some(_), Err(_)) => {
+        (Some(_), None) => {
             let limit = u32::try_from(server.limits.connections).unwrap_or(u32::MAX);
             Some(Refusal::TooManyConnections { limit })
         }

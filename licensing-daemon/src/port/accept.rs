@@ -9,7 +9,6 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
-use super::door::Caller;
 use super::far::Far;
 use super::opening::{Opening, read_opening};
 use super::status_line;
@@ -71,23 +70,14 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
         },
         Ok(Ok(Opening::Own(number))) => {
             let Some(door) = server.doors.get(number).cloned() else { return };
-            let Ok(permit) = server.connections.clone().try_acquire_owned() else {
-                return debug!(%from, "all connections are taken, closed");
-            };
-            let (node, mut closing) = (server.node.clone(), server.watch_closing());
+            let Some(permit) = server.admit() else { return };
+            let (node, closing) = (server.node.clone(), server.watch_closing());
             // Never on the node's thread: what a program does there may block.
             let threads = server.other_threads.clone().unwrap_or_else(Handle::current);
             place.move_to(&threads, |place| async move {
                 drop(place);
                 match stream.moved_here() {
-                    Ok(stream) => {
-                        let caller = Caller { stream: Box::new(stream), from: from.0, node };
-                        tokio::select! {
-                            () = (door.serve)(caller) => {}
-                            // The node has stopped: there is nothing left to say.
-                            _ = closing.wait_for(|closing| *closing) => {}
-                        }
-                    }
+                    Ok(stream) => door.receive(Box::new(stream), from, node, closing).await,
                     Err(problem) => debug!(%from, "{problem}, closed"),
                 }
                 drop(permit);

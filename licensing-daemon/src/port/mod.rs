@@ -14,6 +14,7 @@
 mod accept;
 pub(crate) mod door;
 pub(crate) mod far;
+mod idle;
 pub(crate) mod opening;
 mod status_line;
 pub(crate) mod undecided;

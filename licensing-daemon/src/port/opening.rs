@@ -82,11 +82,15 @@ pub(super) async fn read_opening<R: AsyncRead + Unpin>(
     }
 }
 
-/// Whether these four bytes can be told from everything else that comes to the port.
-pub(crate) fn is_free(preamble: [u8; 4]) -> bool {
-    let taken = [PREAMBLE, PEER_PREAMBLE];
-    let tls = preamble[0] == TLS_HANDSHAKE;
-    !taken.contains(&preamble) && !tls && !preamble.eq_ignore_ascii_case(b"STAT")
+/// Whose connections begin so already, if anybody's do.
+pub(crate) fn taken_by(preamble: [u8; 4]) -> Option<&'static str> {
+    match preamble {
+        PREAMBLE => Some("clients of the house"),
+        PEER_PREAMBLE => Some("the other servers"),
+        [TLS_HANDSHAKE, ..] => Some("TLS"),
+        [b'\r' | b'\n', ..] => Some("an empty line of text"),
+        other => other.eq_ignore_ascii_case(b"STAT").then_some("the question STATUS"),
+    }
 }
 
 #[cfg(test)]

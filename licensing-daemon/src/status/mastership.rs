@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use licensing_client::protocol::MasterAddress;
 use licensing_core::event::{Event, EventKind};
 use licensing_core::id::Role;
 use licensing_core::state::State;
@@ -93,9 +94,9 @@ impl Log {
         self.master = known;
         match now.master {
             Some(role) => {
-                let host = server.master_address(role).host;
+                let MasterAddress { host, port, .. } = server.master_address(role);
                 let whose = if now.serving { "this server, the " } else { "the " };
-                info!("CONNECTED, master is {host} ({whose}{role})");
+                info!("CONNECTED, master is {host}:{port} ({whose}{role})");
             }
             None => info!("no master at the moment"),
         }

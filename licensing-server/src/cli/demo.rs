@@ -47,14 +47,8 @@ pub(super) fn demo(json: bool, single: bool) -> Result<Exit, Failure> {
 
 /// Ctrl-C, or a polite kill.
 async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    match licensing_daemon::stop_signal() {
+        Ok(signal) => signal.await,
+        Err(_) => std::future::pending().await,
     }
 }

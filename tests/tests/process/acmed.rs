@@ -34,6 +34,7 @@ async fn triad() -> LocalTriad {
 struct Caller {
     ports: [u16; 3],
     secret: String,
+    session: Option<String>,
     stream: Option<BufReader<TcpStream>>,
     number: u64,
 }
@@ -41,7 +42,7 @@ struct Caller {
 impl Caller {
     fn new(triad: &LocalTriad, secret: u128) -> Caller {
         let ports = Role::ALL.map(|role| triad.address(role).port);
-        Caller { ports, secret: format!("{secret:032x}"), stream: None, number: 0 }
+        Caller { ports, secret: format!("{secret:032x}"), session: None, stream: None, number: 0 }
     }
 
     async fn take(&mut self) -> String {
@@ -74,8 +75,16 @@ impl Caller {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
             stream.write_all(b"ACME").await.ok()?;
             let mut stream = BufReader::new(stream);
-            let opened = say(&mut stream, &format!("OPEN {} ada", self.secret)).await?;
-            (opened == "OPENED").then_some(())?;
+            match &self.session {
+                None => {
+                    let opened = say(&mut stream, &format!("OPEN {} ada", self.secret)).await?;
+                    self.session = Some(opened.strip_prefix("OPENED ")?.to_owned());
+                }
+                Some(session) => {
+                    let resumed = say(&mut stream, &format!("RESUME {session} {}", self.secret)).await?;
+                    assert_eq!(resumed, "RESUMED", "session {session}");
+                }
+            }
             self.stream = Some(stream);
         }
         say(self.stream.as_mut()?, line).await

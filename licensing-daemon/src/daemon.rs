@@ -147,6 +147,7 @@ impl Daemon {
         let near = near.unwrap_or_else(|| here.clone());
         tasks.spawn_on(status::follow_mastership(server.clone()), &near);
         tasks.spawn_on(license::follow_installs(server.clone()), &here);
+        tasks.spawn_on(status::tell_warnings(server.clone()), &here);
         let accepting = tasks.spawn_on(port::accept(server.clone(), listener), &near);
         ready(address);
 

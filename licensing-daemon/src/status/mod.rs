@@ -3,7 +3,9 @@
 mod mastership;
 mod page;
 mod vendor_data;
+mod warnings;
 
 pub(crate) use mastership::follow_mastership;
 pub(crate) use page::make as page;
 pub(crate) use vendor_data::make as vendor_data;
+pub(crate) use warnings::tell as tell_warnings;

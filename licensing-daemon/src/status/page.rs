@@ -10,7 +10,7 @@ use licensing_core::state::State;
 use licensing_core::view::CheckoutView;
 use licensing_raft::ServerHealth;
 
-use crate::license::{NO_FILE, fingerprint, without_file};
+use super::warnings;
 use crate::server::Server;
 
 /// Most pools and most checkouts on one page: a page takes a millisecond or two to make, and other clients wait that long.
@@ -48,7 +48,7 @@ pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Place>)
     if after.is_none() {
         add_servers(&mut page, server, &state);
         page.vendors = vendors(server, &state);
-        page.warnings = warnings(server, &state);
+        page.warnings = warnings::all(server, &state);
     }
     let after_checkout = match after {
         None => add_features(&mut page, &state, filter, 0).then_some(Handle(0)),
@@ -124,31 +124,6 @@ fn server_status(
         log_lag: health.log_lag,
         remark,
     }
-}
-
-fn warnings(server: &Server, state: &State) -> Vec<String> {
-    let mut warnings = server.node.warnings();
-    let files = server.licenses();
-    warnings.extend(
-        without_file(state, &files).map(|vendor| {
-            format!("the {} has no license file for vendor `{vendor}`: {NO_FILE}", server.role)
-        }),
-    );
-    warnings.extend(files.iter().filter_map(|file| file.unapplied()));
-    for file in files {
-        if let Some(installed) = state.license(file.vendor())
-            && installed.text() != file.text
-            && fingerprint(installed.license()) != fingerprint(&file.license)
-        {
-            warnings.push(format!(
-                "the license file of the {} ({}) differs from the license that is served: put the right file there \
-                 and let the master read it again with `licensectl reread`",
-                server.role,
-                file.path.display()
-            ));
-        }
-    }
-    warnings
 }
 
 /// Adds the pools behind so many; `false` when not all fit, and then `more` says so.

@@ -88,6 +88,10 @@ pub(crate) fn accept<S>(
                     () = answers::serve(shared, proven) => {}
                 }
             }
+            // It has gone away by itself, as one that starts or stops does; whoever refused says why.
+            Ok(Err(HelloError::Frame(error @ (FrameError::Closed | FrameError::Io(_))))) => {
+                tracing::debug!(%from, "no hello of a peer: {error}");
+            }
             Ok(Err(error)) => shared.reception.refused(&from, &error.to_string()),
             Err(_) => shared.reception.refused(&from, "it did not finish its hello"),
         }

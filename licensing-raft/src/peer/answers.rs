@@ -46,7 +46,7 @@ where
             && triad_id.is_none()
             && body.is_among_members()
         {
-            tracing::info!(%peer, ?lane, "it named no triad when it said hello, so it has to say hello anew");
+            tracing::debug!(%peer, ?lane, "it named no triad when it said hello, so it has to say hello anew");
             return std::future::ready(None);
         }
         if let Err(error) = &request

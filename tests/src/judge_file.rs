@@ -35,6 +35,11 @@ pub fn judge_history(history: &History) -> Judgement {
 }
 
 impl Judgement {
+    /// Whether servers were looked at, so that being good says something about seats.
+    pub fn is_determined(&self) -> bool {
+        self.oracle.as_ref().map_or(true, Verdict::is_determined)
+    }
+
     /// Whether no judge has found a promise that was not kept.
     pub fn is_good(&self) -> bool {
         let wrong =
@@ -47,6 +52,11 @@ impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}, seed {}", self.about.test, self.about.seed)?;
         match &self.oracle {
+            Ok(verdict) if !verdict.is_determined() => writeln!(
+                f,
+                "by log index: undetermined, for no server showed its state; the answers agree with each other, \
+                 {verdict:?}"
+            )?,
             Ok(verdict) => writeln!(f, "by log index: good, {verdict:?}")?,
             Err(violations) => {
                 writeln!(f, "by log index: {} violations", violations.len())?;
@@ -70,6 +80,10 @@ impl fmt::Display for Judgement {
                 }
             }
         }
-        f.write_str(if self.is_good() { "good" } else { "not good" })
+        f.write_str(match (self.is_good(), self.is_determined()) {
+            (true, true) => "good",
+            (true, false) => "undetermined",
+            (false, _) => "not good",
+        })
     }
 }

@@ -28,6 +28,20 @@ fn a_good_history_is_judged_good_by_all_judges() {
 }
 
 #[test]
+fn a_history_in_which_nobody_looked_at_a_server_is_undetermined() {
+    let good = std::fs::read_to_string(path("good.jsonl")).unwrap();
+    let blind: String =
+        good.lines().filter(|line| !line.contains("\"read\"")).map(|line| line.to_owned() + "\n").collect();
+    assert!(blind.len() < good.len());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("blind.jsonl");
+    std::fs::write(&file, blind).unwrap();
+    let judgement = judge_file(&file).unwrap();
+    assert!(judgement.is_good() && !judgement.is_determined(), "{judgement}");
+    assert!(judgement.to_string().ends_with("\nundetermined"), "{judgement}");
+}
+
+#[test]
 fn a_broken_promise_is_told_by_both_judges() {
     let judgement = judged("lost_checkin.jsonl");
     let report = judgement.to_string();

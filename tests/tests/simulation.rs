@@ -60,9 +60,8 @@ fn no_claim_is_found_untrue_under_faults() {
     let (mut verdict, mut simulated) = (Verdict::default(), Duration::ZERO);
     for (seed, report) in run_all(1..seeds + 1) {
         assert!(
-            report.violations.is_empty(),
-            "{:#?}\nreplay: cargo run --release -p licensing-tests --bin sim -- --seed {seed}",
-            report.violations
+            report.is_good(),
+            "{report}\nreplay: cargo run --release -p licensing-tests --bin sim -- --seed {seed}",
         );
         simulated += report.simulated;
         verdict.add(&report.verdict);

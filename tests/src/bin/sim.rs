@@ -183,12 +183,10 @@ fn run_one(arguments: &Arguments, seed: u64) -> (Options, Report) {
 
 fn tell_bad(arguments: &Arguments, options: &Options, report: &Report) {
     let seed = options.seed;
-    for violation in &report.violations {
-        eprintln!("seed {seed}: {violation}");
-    }
+    eprintln!("{report}");
     let mutant = arguments.mutant.map_or(String::new(), |mutant| format!(" --mutant {mutant}"));
     eprintln!(
-        "seed {seed}: {options:?}, trace {}, version {}\nreplay: cargo run --release -p licensing-tests --bin sim -- \
+        "trace {}, version {}\nreplay: cargo run --release -p licensing-tests --bin sim -- \
          --seed {seed} --kind {} --seconds {} --clients {}{mutant}",
         report.trace,
         licensing_tests::version(),
@@ -255,5 +253,9 @@ impl Sum {
 fn judge(history: &Path) -> anyhow::Result<ExitCode> {
     let judgement = judge_file(history).with_context(|| format!("cannot judge {}", history.display()))?;
     writeln!(io::stdout(), "{judgement}")?;
-    Ok(if judgement.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (judgement.is_good(), judgement.is_determined()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(2),
+        (false, _) => ExitCode::FAILURE,
+    })
 }

@@ -110,6 +110,7 @@ impl<'a> Sorter<'a> {
                     Told::NoFreeSeats { in_use, .. } => {
                         (self.new_holder(), CheckoutAnswer::Denied { in_use: Some(u64::from(in_use.0)) })
                     }
+                    Told::NoSeats { .. } => (self.new_holder(), CheckoutAnswer::Denied { in_use: None }),
                     Told::Unknown { .. } => (self.new_holder(), CheckoutAnswer::Unknown),
                     _ => return,
                 };

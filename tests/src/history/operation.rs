@@ -86,6 +86,11 @@ pub enum Told {
         /// Seats taken then, as the denial says.
         in_use: Seats,
     },
+    /// No, because too few seats were free, of a service that does not say how many are taken.
+    NoSeats {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
     /// No, because the checkout that was to be returned does not exist.
     UnknownHandle {
         /// The entry that decided it.
@@ -131,6 +136,7 @@ impl Told {
             | Told::Returned { index }
             | Told::DataSet { index }
             | Told::NoFreeSeats { index, .. }
+            | Told::NoSeats { index }
             | Told::UnknownHandle { index }
             | Told::Installed { index }
             | Told::NotLicensed { index }

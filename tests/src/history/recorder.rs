@@ -122,6 +122,7 @@ mod tests {
             Told::Granted { index: LogIndex(4), handle: Handle(4) },
             Told::NoFreeSeats { index: LogIndex(5), in_use: Seats(10) },
             Told::NotLicensed { index: LogIndex(6) },
+            Told::NoSeats { index: LogIndex(6) },
             Told::DataSet { index: LogIndex(6) },
             Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
             Told::SessionLost,

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
 
 use super::arrivals::Arrivals;
-use super::verdict::{Verdict, Violation};
+use super::verdict::{At, Verdict, Violation};
 use crate::history::{History, Operation, Read, Told};
 
 /// Violations told of each claim; the first ones matter.
@@ -47,6 +47,8 @@ pub(super) struct Case<'a> {
     pub(super) arrivals: Arrivals<'a>,
     pub(super) verdict: Verdict,
     pub(super) found: Vec<Violation>,
+    /// How often a claim was untrue besides.
+    more: BTreeMap<&'static str, u64>,
 }
 
 impl<'a> Case<'a> {
@@ -82,13 +84,24 @@ impl<'a> Case<'a> {
                 ..Verdict::default()
             },
             found: Vec::new(),
+            more: BTreeMap::new(),
         }
     }
 
-    pub(super) fn report(&mut self, claim: &'static str, detail: impl Display) {
+    pub(super) fn report(&mut self, claim: &'static str, at: impl Into<At>, detail: impl Display) {
         if self.found.iter().filter(|violation| violation.claim == claim).count() < TOLD {
-            self.found.push(Violation { claim, detail: detail.to_string() });
+            self.found.push(Violation::new(claim, detail).at(at));
+        } else {
+            *self.more.entry(claim).or_default() += 1;
         }
+    }
+
+    /// What was found, with a word on what was too much to tell.
+    pub(super) fn all_found(&mut self) -> Vec<Violation> {
+        let more = std::mem::take(&mut self.more).into_iter();
+        self.found
+            .extend(more.map(|(claim, count)| Violation::new(claim, format!("and {count} times more"))));
+        std::mem::take(&mut self.found)
     }
 
     /// The largest index anybody had been told before this moment.

@@ -5,6 +5,7 @@ use licensing_core::id::LogIndex;
 use super::arrivals::{Arrival, Beginning, shows};
 use super::case::{Case, told, whom};
 use super::claim;
+use super::verdict::At;
 use crate::history::{Operation, Read, Told};
 
 impl Case<'_> {
@@ -17,19 +18,19 @@ impl Case<'_> {
             if one.edition > other.edition || (one.applied == other.applied && one.edition != other.edition) {
                 let detail =
                     format!("{} applies {:?}, {} {:?}", whom(one), one.edition, whom(other), other.edition);
-                self.report(claim::EDITIONS_STAY, detail);
+                self.report(claim::EDITIONS_STAY, other, detail);
             }
         }
         for (vendor, later) in &self.history.about.later {
-            for read in reads.iter().filter(|read| shows(read, later)) {
+            for read in reads.iter().copied().filter(|read| shows(read, later)) {
                 if read.edition < Some(later.edition) {
                     let detail = format!("{} serves `{vendor}` in {:?}", whom(read), read.edition);
-                    self.report(claim::RULES_SLEEP, detail);
+                    self.report(claim::RULES_SLEEP, read, detail);
                 }
             }
             let served = self.arrivals.vendors.get(vendor.as_str()).map(|arrival| arrival.served);
             if let Some(served) = served.filter(Beginning::contradicts_itself) {
-                self.report(claim::LICENSES_STAY, format!("`{vendor}`: {served:?}"));
+                self.report(claim::LICENSES_STAY, At::default(), format!("`{vendor}`: {served:?}"));
             }
         }
     }
@@ -37,16 +38,19 @@ impl Case<'_> {
     /// An administrator was told what became of a license.
     pub(super) fn install_answered(&mut self, index: LogIndex, vendor: &str, operation: &Operation) {
         let Some(Arrival { allowed, .. }) = self.arrivals.vendors.get(vendor).copied() else {
-            return self
-                .report(claim::DENIALS_ARE_TRUE, format!("{}: nobody asks for that", told(operation)));
+            return self.report(
+                claim::DENIALS_ARE_TRUE,
+                operation,
+                format!("{}: nobody asks for that", told(operation)),
+            );
         };
         match operation.told {
             Told::Installed { .. } if allowed.is_after(index) => {
-                self.report(claim::RULES_SLEEP, format!("{}, {allowed:?}", told(operation)));
+                self.report(claim::RULES_SLEEP, operation, format!("{}, {allowed:?}", told(operation)));
             }
             Told::Installed { .. } => self.verdict.installed += 1,
             Told::Denied { .. } if !allowed.is_before(index) => self.verdict.denied += 1,
-            _ => self.report(claim::DENIALS_ARE_TRUE, format!("{}, {allowed:?}", told(operation))),
+            _ => self.report(claim::DENIALS_ARE_TRUE, operation, format!("{}, {allowed:?}", told(operation))),
         }
     }
 
@@ -55,14 +59,16 @@ impl Case<'_> {
         self.verdict.denied += 1;
         match self.arrivals.served(feature) {
             Some(served) if !served.is_before(index) => {}
-            served => self.report(claim::DENIALS_ARE_TRUE, format!("{}, {served:?}", told(operation))),
+            served => {
+                self.report(claim::DENIALS_ARE_TRUE, operation, format!("{}, {served:?}", told(operation)))
+            }
         }
     }
 
     /// A client was told of seats of this feature, so it was licensed.
     pub(super) fn was_licensed(&mut self, index: LogIndex, feature: &str, operation: &Operation) {
         if let Some(served) = self.arrivals.served(feature).filter(|served| served.is_after(index)) {
-            self.report(claim::RULES_SLEEP, format!("{}, {served:?}", told(operation)));
+            self.report(claim::RULES_SLEEP, operation, format!("{}, {served:?}", told(operation)));
         }
     }
 }

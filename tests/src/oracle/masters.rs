@@ -4,6 +4,7 @@ use licensing_core::id::{LogIndex, Role};
 
 use super::case::Case;
 use super::claim;
+use super::verdict::At;
 use crate::history::Read;
 
 /// Longest time between two reads from a master that leaves no room for another master in between: a new master keeps
@@ -30,13 +31,17 @@ impl Case<'_> {
                         "the {server} said between {asked} and {answered} us that it is; the {role} was from {from} \
                          to {until} us"
                     );
-                    self.report(claim::ONE_MASTER, detail);
+                    self.report(claim::ONE_MASTER, asked, detail);
                 }
             }
         }
     }
 
     pub(super) fn the_end_is_seen(&mut self) {
+        if self.history.reads.is_empty() {
+            // Nobody looked, so nothing can be said: see `Verdict::is_determined`.
+            return;
+        }
         let last = self.heard.last().map_or(LogIndex(0), |(_, index)| *index);
         for role in Role::ALL.into_iter().take(self.history.about.servers as usize) {
             let reads = self.history.reads.iter().filter(|read| read.server == role);
@@ -44,7 +49,7 @@ impl Case<'_> {
             if seen.is_none_or(|seen| seen < last) {
                 let seen = seen.map_or("nothing".to_owned(), |index| format!("entry {index}"));
                 let detail = format!("the {role} showed {seen}, the last answer was entry {last}");
-                self.report(claim::END_IS_SEEN, detail);
+                self.report(claim::END_IS_SEEN, At::default(), detail);
             }
         }
     }

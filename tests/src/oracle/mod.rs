@@ -19,7 +19,7 @@ mod shown;
 mod vendor_data;
 mod verdict;
 
-pub use verdict::{Verdict, Violation};
+pub use verdict::{At, Verdict, Violation};
 
 use crate::history::History;
 use case::Case;
@@ -30,6 +30,12 @@ use case::Case;
 ///
 /// The claims that are not true, with some of the places where they are not.
 pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
+    let (verdict, found) = judge_all(history);
+    if found.is_empty() { Ok(verdict) } else { Err(found) }
+}
+
+/// Judges a history, and says what was judged also when something in it is untrue.
+pub fn judge_all(history: &History) -> (Verdict, Vec<Violation>) {
     let mut case = Case::new(history);
     case.operations_are_in_order();
     case.editions_and_licenses_stay();
@@ -38,7 +44,7 @@ pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
     case.vendor_data_is_kept();
     case.masters_do_not_overlap();
     case.the_end_is_seen();
-    if case.found.is_empty() { Ok(case.verdict) } else { Err(case.found) }
+    (case.verdict, case.all_found())
 }
 
 #[cfg(test)]

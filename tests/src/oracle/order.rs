@@ -18,7 +18,7 @@ impl Case<'_> {
             let ((one, first), (other, second)) = (pair[0], pair[1]);
             if one == other {
                 let detail = format!("entry {one} answers {} and {}", told(first), told(second));
-                self.report(claim::ONE_ENTRY_ONE_ANSWER, detail);
+                self.report(claim::ONE_ENTRY_ONE_ANSWER, second, detail);
             }
         }
         for (index, operation) in answered {
@@ -30,7 +30,7 @@ impl Case<'_> {
                     told(operation),
                     told(later)
                 );
-                self.report(claim::REAL_TIME_ORDER, detail);
+                self.report(claim::REAL_TIME_ORDER, later, detail);
             }
             if last_invoked.is_none_or(|(_, later)| later.invoked_us < operation.invoked_us) {
                 last_invoked = Some((index, operation));

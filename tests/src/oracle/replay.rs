@@ -41,7 +41,7 @@ impl<'a> Case<'a> {
                 (Told::SessionLost, _) => {
                     let detail =
                         format!("client {} was told so at {} us", operation.client, operation.invoked_us);
-                    self.report(claim::SESSIONS_LIVE, detail);
+                    self.report(claim::SESSIONS_LIVE, operation, detail);
                 }
                 (told, _) => {
                     events.extend(told.index().map(|index| (index, 0, Event::Answer(operation))));
@@ -94,12 +94,17 @@ impl<'a> Case<'a> {
                 self.was_licensed(index, feature, operation);
                 let client = operation.client;
                 let grant = Grant { client, index, feature, seats: *seats, may_be_gone: false };
-                self.grant(*handle, grant);
+                self.grant(*handle, grant, operation);
             }
             (Kind::Checkout { feature, seats }, Told::NoFreeSeats { in_use, .. }) => {
                 self.verdict.denied += 1;
                 self.was_licensed(index, feature, operation);
-                self.denied(operation, feature, *seats, *in_use);
+                self.denied(operation, feature, *seats, Some(*in_use));
+            }
+            (Kind::Checkout { feature, seats }, Told::NoSeats { .. }) => {
+                self.verdict.denied += 1;
+                self.was_licensed(index, feature, operation);
+                self.denied(operation, feature, *seats, None);
             }
             (Kind::Checkout { feature, .. }, Told::NotLicensed { .. }) => {
                 self.not_licensed(index, feature, operation);
@@ -113,7 +118,7 @@ impl<'a> Case<'a> {
                 self.verdict.data_set += 1;
                 if !self.held.contains_key(handle) {
                     let detail = format!("{}, which nobody holds", told(operation));
-                    self.report(claim::NO_GHOSTS, detail);
+                    self.report(claim::NO_GHOSTS, operation, detail);
                 }
             }
             (
@@ -125,19 +130,19 @@ impl<'a> Case<'a> {
                     Some(grant) if grant.may_be_gone => self.take_off(index, *handle),
                     Some(_) => {
                         let detail = format!("{}, though it is held", told(operation));
-                        self.report(claim::CHECKOUTS_STAY, detail);
+                        self.report(claim::CHECKOUTS_STAY, operation, detail);
                     }
                     None => {}
                 }
             }
-            _ => self.report(claim::DENIALS_ARE_TRUE, told(operation)),
+            _ => self.report(claim::DENIALS_ARE_TRUE, operation, told(operation)),
         }
     }
 
-    fn grant(&mut self, handle: Handle, grant: Grant<'a>) {
+    fn grant(&mut self, handle: Handle, grant: Grant<'a>, operation: &Operation) {
         if let Some(first) = self.granted.insert(handle, grant.index) {
             let detail = format!("handle {handle} was granted by entries {first} and {}", grant.index);
-            self.report(claim::HANDLES_ARE_UNIQUE, detail);
+            self.report(claim::HANDLES_ARE_UNIQUE, operation, detail);
             return;
         }
         let licensed = self.licensed(grant.feature);
@@ -150,18 +155,20 @@ impl<'a> Case<'a> {
                 "entry {} gave client {} {} more of {}: {low} of {licensed} are out",
                 grant.index, grant.client, grant.seats, grant.feature
             );
-            self.report(claim::NEVER_OVERSUBSCRIBED, detail);
+            self.report(claim::NEVER_OVERSUBSCRIBED, operation, detail);
         }
         self.held.insert(handle, grant);
     }
 
-    fn denied(&mut self, operation: &Operation, feature: &str, seats: Seats, in_use: Seats) {
+    /// `in_use`: seats taken, if the denial says so; otherwise there must be a number that explains it.
+    fn denied(&mut self, operation: &Operation, feature: &str, seats: Seats, in_use: Option<Seats>) {
         let Bounds { low, high } = self.bounds.get(feature).copied().unwrap_or_default();
-        let (in_use, licensed) = (u64::from(in_use.0), self.licensed(feature));
+        let licensed = self.licensed(feature);
+        let in_use = in_use.map_or(high, |in_use| u64::from(in_use.0));
         if in_use < low || in_use > high || in_use + u64::from(seats.0) <= licensed {
             let detail =
                 format!("{}, and {low} to {high} of {licensed} are held by clients", told(operation));
-            self.report(claim::DENIALS_ARE_TRUE, detail);
+            self.report(claim::DENIALS_ARE_TRUE, operation, detail);
         }
     }
 
@@ -170,10 +177,10 @@ impl<'a> Case<'a> {
             self.take_off(index, handle);
         } else if let Some(before) = self.returned.get(&handle) {
             let detail = format!("{}, and entry {before} had returned it already", told(operation));
-            self.report(claim::COUNTED_ONCE, detail);
+            self.report(claim::COUNTED_ONCE, operation, detail);
         } else {
             let detail = format!("{}, which nobody was granted before", told(operation));
-            self.report(claim::NO_GHOSTS, detail);
+            self.report(claim::NO_GHOSTS, operation, detail);
         }
     }
 

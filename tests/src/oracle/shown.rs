@@ -6,6 +6,7 @@ use licensing_core::id::{Handle, LogIndex};
 
 use super::case::{Case, Stranger, whom};
 use super::claim;
+use super::verdict::At;
 use crate::history::{Kind, Read, Told};
 
 impl<'a> Case<'a> {
@@ -27,7 +28,7 @@ impl<'a> Case<'a> {
                     shown.handle,
                     grant.client
                 );
-                self.report(claim::NO_GHOSTS, detail);
+                self.report(claim::NO_GHOSTS, read, detail);
             }
             let holder = self.sessions.get(&grant.client).copied();
             // A client of a protocol without names for sessions was never told one.
@@ -44,7 +45,7 @@ impl<'a> Case<'a> {
                     grant.seats,
                     grant.feature
                 );
-                self.report(claim::SHOWN_AS_GRANTED, detail);
+                self.report(claim::SHOWN_AS_GRANTED, read, detail);
             }
         }
         for (handle, grant) in missing.into_iter().filter(|(_, grant)| !grant.may_be_gone) {
@@ -56,7 +57,7 @@ impl<'a> Case<'a> {
                 grant.client,
                 grant.index
             );
-            self.report(claim::CHECKOUTS_STAY, detail);
+            self.report(claim::CHECKOUTS_STAY, read, detail);
         }
         for (feature, count) in &read.features {
             let (issued, in_use) = (u64::from(count.issued.0), u64::from(count.in_use.0));
@@ -67,11 +68,11 @@ impl<'a> Case<'a> {
                     whom(read),
                     self.licensed(feature)
                 );
-                self.report(claim::COUNTS_ARE_RIGHT, detail);
+                self.report(claim::COUNTS_ARE_RIGHT, read, detail);
             }
             if in_use.max(sum) > issued {
                 let detail = format!("{} shows {} of {issued} for {feature}", whom(read), in_use.max(sum));
-                self.report(claim::SHOWN_WITHIN_LICENSE, detail);
+                self.report(claim::SHOWN_WITHIN_LICENSE, read, detail);
             }
         }
     }
@@ -86,7 +87,7 @@ impl<'a> Case<'a> {
         if let Some(returned) = self.returned.get(&handle) {
             let detail =
                 format!("{} shows checkout {handle}, which entry {returned} had returned", whom(read));
-            self.report(claim::CHECKINS_STAY, detail);
+            self.report(claim::CHECKINS_STAY, read, detail);
         } else {
             self.strangers.entry(stranger).or_default().entry(handle).or_insert(read);
         }
@@ -119,11 +120,12 @@ impl<'a> Case<'a> {
                             "{what} of session {session}, and client {client} was never told of it: something it asked \
                              for was done more often than once"
                         );
-                        self.report(claim::COUNTED_ONCE, detail);
+                        self.report(claim::COUNTED_ONCE, At { client: Some(client), ..read.into() }, detail);
                     }
                     None => {
                         self.report(
                             claim::NO_GHOSTS,
+                            read,
                             format!("{what} of session {session}, which nobody has"),
                         );
                     }

@@ -51,6 +51,7 @@ impl Case<'_> {
     fn odd(&mut self, read: &Read, handle: Handle, data: Option<&str>, why: &str) {
         self.report(
             claim::DATA_STAYS,
+            read,
             format!("{} shows {data:?} with checkout {handle}: {why}", whom(read)),
         );
     }

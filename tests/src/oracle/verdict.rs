@@ -1,13 +1,61 @@
 //! What the judge says.
 
+use crate::history::{Operation, Read};
+
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not true that {claim}: {detail}")]
+#[non_exhaustive]
 pub struct Violation {
     /// What should be true, one of [`claim`](super::claim).
     pub claim: &'static str,
     /// Where it is not.
     pub detail: String,
+    /// When and to whom it happened, as far as that can be said.
+    pub at: At,
+}
+
+/// When something happened in a run, and to whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct At {
+    /// Microseconds since the beginning.
+    pub us: Option<u64>,
+    /// A client, by its number.
+    pub client: Option<u32>,
+}
+
+impl Violation {
+    /// One of which nothing else is known.
+    pub fn new(claim: &'static str, detail: impl ToString) -> Violation {
+        Violation { claim, detail: detail.to_string(), at: At::default() }
+    }
+
+    /// The same, with when and to whom.
+    pub fn at(self, at: impl Into<At>) -> Violation {
+        Violation { at: at.into(), ..self }
+    }
+}
+
+/// At that microsecond.
+impl From<u64> for At {
+    fn from(us: u64) -> At {
+        At { us: Some(us), client: None }
+    }
+}
+
+/// When it was asked.
+impl From<&Operation> for At {
+    fn from(operation: &Operation) -> At {
+        At { us: Some(operation.invoked_us), client: Some(operation.client) }
+    }
+}
+
+/// When it was asked for.
+impl From<&Read> for At {
+    fn from(read: &Read) -> At {
+        At { us: Some(read.asked_us), client: None }
+    }
 }
 
 /// What was judged: a run that did too little proves nothing, so tests look at the numbers.
@@ -36,6 +84,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether any server was looked at. If not, a seat that was lost or given away twice may have gone unnoticed.
+    pub fn is_determined(&self) -> bool {
+        self.reads > 0
+    }
+
     /// Adds what was judged elsewhere.
     pub fn add(&mut self, other: &Verdict) {
         self.granted += other.granted;

@@ -15,7 +15,7 @@ use super::service::{Client, Service, Site};
 use crate::history::{Kind, Told};
 
 /// Numbers of the clients that take the place of one another are so far apart.
-const GENERATION: u32 = 1000;
+pub(super) const GENERATION: u32 = 1000;
 
 /// Most checkouts a client holds.
 const MOST_HELD: usize = 4;

@@ -12,15 +12,20 @@
 //! | a daemon around [`licensing_raft::Node`], or a [`licensing_daemon::Daemon`] | [`NodeService`], with [`Host::start_node`] or [`Host::start_daemon`] |
 //! | something small without connections | [`Service::start`] with [`Host::keep`], [`Client::ask`] with [`Network::call`] |
 
+pub mod claim;
 mod clients;
 mod faults;
 pub mod host;
 pub mod network;
 pub mod nodes;
+mod notes;
+mod options;
 mod panics;
 pub mod random;
+mod report;
 pub mod run;
 pub mod service;
+mod thread;
 pub mod triad;
 pub mod versions;
 
@@ -28,8 +33,10 @@ pub use faults::seen;
 pub use host::Host;
 pub use network::{End, Network};
 pub use nodes::{HasNode, HouseClient, NodeService, Nodes};
+pub use options::Options;
 pub use random::Stream;
-pub use run::{Options, Report, play, run};
+pub use report::Report;
+pub use run::{play, run};
 pub use service::{Client, Servers, Service, Shown, Site};
 pub use triad::{Kind, Triad};
 

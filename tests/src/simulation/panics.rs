@@ -8,31 +8,41 @@ use std::sync::Once;
 const TOLD: usize = 3;
 
 thread_local! {
-    /// Those of this thread, where a run is; `None` elsewhere.
-    static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// Those of this thread, where a run is, and how many more there were; `None` elsewhere.
+    static SEEN: RefCell<Option<(Vec<String>, u64)>> = const { RefCell::new(None) };
 }
 
-/// From here on panics of this thread are noted, and still said by whoever says them.
+/// From here on panics of this thread are noted, and the first ones still said by whoever says them.
 pub(super) fn note() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            SEEN.with_borrow_mut(|seen| {
-                if let Some(seen) = seen
-                    && seen.len() < TOLD
-                {
+            let is_one_more = SEEN.with_borrow_mut(|seen| {
+                let Some((seen, more)) = seen else { return false };
+                let is_one_more = seen.len() >= TOLD;
+                if is_one_more {
+                    *more += 1;
+                } else {
                     // One line: where, and what it says.
                     seen.push(info.to_string().replace('\n', " "));
                 }
+                is_one_more
             });
-            before(info);
+            // A handler that panics each time does so thousands of times in a run.
+            if !is_one_more {
+                before(info);
+            }
         }));
     });
-    SEEN.set(Some(Vec::new()));
+    SEEN.set(Some((Vec::new(), 0)));
 }
 
 /// What was noted of this thread, which is over.
 pub(super) fn taken() -> Vec<String> {
-    SEEN.take().unwrap_or_default()
+    let (mut seen, more) = SEEN.take().unwrap_or_default();
+    if more > 0 {
+        seen.push(format!("and {more} panics more"));
+    }
+    seen
 }

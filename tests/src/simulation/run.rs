@@ -1,24 +1,25 @@
 //! One run, from its seed to its verdict.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_raft::testing::DiskMoment;
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
+use super::claim;
 use super::clients;
 use super::faults::trouble;
 use super::host::Host;
 use super::network::Network;
-use super::panics;
+use super::notes::Notes;
+use super::options::Options;
 use super::random::Stream;
+use super::report::Report;
 use super::service::{Service, Shown, Site};
+use super::thread::{self, Thread, Window};
 use super::versions;
 use crate::check::{judge_blind, semaphore};
 use crate::history::{About, History, Read, Recorder};
@@ -37,65 +38,17 @@ const SHOW: Duration = Duration::from_millis(250);
 /// Between two looks of the service's own.
 const LOOK: Duration = Duration::from_millis(7);
 
-/// What is claimed of every run, besides the claims of [`oracle::claim`].
-pub mod claim {
-    /// Unless its disk has failed.
-    pub const NO_SERVER_STOPS: &str = "no server stops by itself";
-    /// Nobody waits for ever.
-    pub const ENDS: &str = "everything ends soon after the faults";
-    /// No client and no task of a server, whoever catches it.
-    pub const NO_PANIC: &str = "nobody panics";
-    /// After the faults.
-    pub const HEALS: &str = "after the faults the right server serves and all are level";
-    /// After the clients stopped, too.
-    pub const LEVELS_OUT: &str = "when the clients have stopped all servers are level";
-    /// Who is first of two threads is nobody's decision.
-    pub const ONE_THREAD: &str = "a run stays on one thread, so that it repeats itself";
-    /// For services without a log index in their answers.
-    pub const BLIND: &str = "what clients were told can have happened, in some order";
-}
-
-/// What a run is made of.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Decides everything.
-    pub seed: u64,
-    /// Virtual time under faults.
-    pub duration: Duration,
-    /// Clients that work all the time.
-    pub clients: u32,
-}
-
-impl Options {
-    /// The usual run of a seed: thirty seconds, six clients.
-    pub fn of(seed: u64) -> Options {
-        Options { seed, duration: Duration::from_secs(30), clients: 6 }
-    }
-}
-
-/// What came out of a run.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// What was untrue; empty for a good run.
-    pub violations: Vec<Violation>,
-    /// What was judged.
-    pub verdict: Verdict,
-    /// How often what happened; see [`super::seen`].
-    pub counts: BTreeMap<&'static str, u64>,
-    /// Virtual time in all.
-    pub simulated: Duration,
-    /// What clients were told and servers showed.
-    pub history: History,
-    /// Equal for equal runs: made of the whole history and all counts.
-    pub trace: String,
-}
-
-/// Runs a service under the faults of one seed and judges it. Needs no runtime around it.
+/// Runs a service under the faults of one seed and judges it. Needs no runtime around it. A run that does not advance any more
+/// is given up, and says so.
 pub fn run<S: Service>(service: S, options: &Options) -> Report {
-    let thread = Thread::new();
-    let mut report = thread.runtime.block_on(simulate(service, options.clone()));
-    report.violations.extend(thread.left());
-    report
+    thread::watched(options.clone(), move |options, window| {
+        let thread = Thread::new();
+        let (site, simulated) = thread.runtime.block_on(simulate(service, options.clone(), &window));
+        window.close();
+        let mut report = report(&site, options, simulated);
+        report.violations.extend(thread.left());
+        report
+    })
 }
 
 /// Lets a scenario of your own happen to a service, without troubles or clients other than the scenario's: for what must
@@ -108,57 +61,23 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     mutants::plant_as_told();
     let thread = Thread::new();
     let mut violations = thread.runtime.block_on(async {
-        let (site, _moments) = open(service, seed).await;
+        let (site, _moments) = open(service, seed, &Window::default()).await;
         let looking = tokio::spawn(look(site.clone()));
         scenario(site.clone()).await;
         looking.abort();
         for role in Role::ALL {
             site.crash(role).await;
         }
-        site.violations()
+        site.notes.violations()
     });
     violations.extend(thread.left());
     violations
 }
 
-/// The one thread of a run, under a clock of its own.
-struct Thread {
-    runtime: Runtime,
-    others: Arc<AtomicUsize>,
-}
-
-impl Thread {
-    fn new() -> Thread {
-        panics::note();
-        let others = Arc::new(AtomicUsize::new(0));
-        let counted = others.clone();
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        // Those for blocking work, that is.
-        runtime.on_thread_start(move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-        });
-        let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime without I/O");
-        Thread { runtime, others }
-    }
-
-    /// What can be said of the thread when all is over.
-    fn left(&self) -> Vec<Violation> {
-        let panics = panics::taken().into_iter();
-        let mut left: Vec<Violation> =
-            panics.map(|detail| Violation { claim: claim::NO_PANIC, detail }).collect();
-        let others = self.others.load(Ordering::SeqCst);
-        if others > 0 {
-            let detail = format!("{others} threads were started for blocking work");
-            left.push(Violation { claim: claim::ONE_THREAD, detail });
-        }
-        left
-    }
-}
-
 type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;
 
 /// A site where all servers have just been started.
-async fn open<S: Service>(service: S, seed: u64) -> (Arc<Site<S>>, Moments) {
+async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S>>, Moments) {
     let network = Network::new(Stream::new(seed, "network"));
     let (noticing, moments) = mpsc::unbounded_channel();
     let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), noticing.clone()));
@@ -167,8 +86,9 @@ async fn open<S: Service>(service: S, seed: u64) -> (Arc<Site<S>>, Moments) {
         later: service.later(),
         ..About::new("simulation", seed, service.licensed())
     };
-    let recorder = Recorder::of(about);
-    let site = Arc::new(Site::new(Arc::new(service), seed, network, recorder, hosts));
+    let (recorder, notes) = (Recorder::of(about), Notes::default());
+    window.open(&recorder, &notes);
+    let site = Arc::new(Site::new(Arc::new(service), seed, network, recorder, hosts, notes));
     versions::begin(&site);
     for role in site.service.roles() {
         site.start(*role).await;
@@ -176,9 +96,10 @@ async fn open<S: Service>(service: S, seed: u64) -> (Arc<Site<S>>, Moments) {
     (site, moments)
 }
 
-async fn simulate<S: Service>(service: S, options: Options) -> Report {
+/// The site when all is over, and how much virtual time that took.
+async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> (Arc<Site<S>>, Duration) {
     let begun = Instant::now();
-    let (site, mut moments) = open(service, options.seed).await;
+    let (site, mut moments) = open(service, options.seed, window).await;
     let working: Vec<_> =
         (1..=options.clients).map(|place| tokio::spawn(clients::work(site.clone(), place))).collect();
     let watching = [
@@ -199,8 +120,8 @@ async fn simulate<S: Service>(service: S, options: Options) -> Report {
     converge(&site, claim::HEALS).await;
     site.stop.send_replace(true);
     let mut clients = Vec::new();
-    for worker in working {
-        match ends(&site, "a client", Duration::ZERO, worker).await {
+    for (place, worker) in (1..).zip(working) {
+        match ends(&site, &format!("client {place}"), Duration::ZERO, worker).await {
             // It was noted where it panicked.
             Some(Err(_)) => {}
             Some(Ok(client)) => clients.extend(client),
@@ -220,26 +141,33 @@ async fn simulate<S: Service>(service: S, options: Options) -> Report {
         site.crash(role).await;
     }
     site.service.end(&site);
-    report(&site, begun.elapsed())
+    (site, begun.elapsed())
 }
 
-fn report<S: Service>(site: &Site<S>, simulated: Duration) -> Report {
+fn report<S: Service>(site: &Site<S>, options: Options, simulated: Duration) -> Report {
     let history = site.recorder.history();
-    let mut violations = site.violations();
+    let (mut violations, counts) = (site.notes.violations(), site.counts());
     let mut verdict = Verdict::default();
     if site.service.is_witnessed() {
-        match oracle::judge(&history) {
-            Ok(good) => verdict = good,
-            Err(found) => violations.extend(found),
-        }
+        let (judged, found) = oracle::judge_all(&history);
+        verdict = judged;
+        violations.extend(found);
     } else {
         violations.extend(blind(&history));
     }
-    let counts = site.counts();
     let mut hasher = DefaultHasher::new();
     (history.to_text(), format!("{counts:?} {simulated:?}")).hash(&mut hasher);
     let trace = format!("{:016x}", hasher.finish());
-    Report { violations, verdict, counts, simulated, history, trace }
+    Report {
+        options,
+        violations,
+        verdict,
+        counts,
+        happened: site.notes.happened(),
+        simulated,
+        history,
+        trace,
+    }
 }
 
 /// Waits for something that must end, in peace or soon after the faults.
@@ -251,11 +179,33 @@ async fn ends<S: Service, T>(
 ) -> Option<T> {
     let done = tokio::time::timeout(faults + PATIENCE, work).await.ok();
     if done.is_none() {
-        let state =
-            site.service.settled(&site.servers()).err().unwrap_or_else(|| "all is settled".to_owned());
-        site.fail(claim::ENDS, format!("{what} did not end within {:?}; {state}", faults + PATIENCE));
+        let state = match site.service.settled(&site.servers()) {
+            Ok(()) => "the servers are level and one of them serves".to_owned(),
+            Err(why) => why,
+        };
+        let waiting = waiting(&site.recorder.history(), what);
+        site.fail(
+            claim::ENDS,
+            format!("{what} did not end within {:?}{waiting}; {state}", faults + PATIENCE),
+        );
     }
     done
+}
+
+/// What a client waits for, if it is one that does.
+fn waiting(history: &History, who: &str) -> String {
+    let place = who.strip_prefix("client ").and_then(|place| place.parse::<u32>().ok());
+    let mut asked = history.operations.iter().rev();
+    let last = asked.find(|operation| {
+        Some(operation.client % clients::GENERATION) == place && operation.completed_us.is_none()
+    });
+    last.map_or_else(String::new, |operation| {
+        let since = operation.invoked_us as f64 / 1e6;
+        format!(
+            ": client {} waits since {since:.3} s for the answer to {:?}",
+            operation.client, operation.kind
+        )
+    })
 }
 
 /// Waits until the service is what it should be.
@@ -312,6 +262,7 @@ fn record<S: Service>(site: &Site<S>) {
 async fn look<S: Service>(site: Arc<Site<S>>) {
     loop {
         sleep(LOOK).await;
+        site.notes.advance(site.recorder.now_us());
         site.service.look(&site);
     }
 }
@@ -323,5 +274,5 @@ fn blind(history: &History) -> Vec<Violation> {
         semaphore::Verdict::NotLinearizable(found) => Some(format!("{}: {found}", feature.name)),
         semaphore::Verdict::Linearizable(_) | semaphore::Verdict::OutOfBudget => None,
     });
-    impossible.map(|detail| Violation { claim: claim::BLIND, detail }).collect()
+    impossible.map(|detail| Violation::new(claim::BLIND, detail)).collect()
 }

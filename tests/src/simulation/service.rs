@@ -9,6 +9,7 @@ use licensing_raft::watch::Watched;
 
 use super::host::Host;
 use super::network::Network;
+use super::notes::Notes;
 use super::random::Stream;
 use crate::history::{Count, Held, Kind, Later, Recorder, Told};
 use crate::oracle::Violation;
@@ -191,8 +192,7 @@ pub struct Site<S: Service> {
     servers: Mutex<Servers<S>>,
     /// Since when a server has been down, or has stood still.
     away_since_us: Mutex<[Option<u64>; 3]>,
-    counts: Mutex<BTreeMap<&'static str, u64>>,
-    violations: Mutex<Vec<Violation>>,
+    pub(crate) notes: Notes,
 }
 
 impl<S: Service> Site<S> {
@@ -202,6 +202,7 @@ impl<S: Service> Site<S> {
         network: Network,
         recorder: Recorder,
         hosts: [Host; 3],
+        notes: Notes,
     ) -> Site<S> {
         Site {
             service,
@@ -212,8 +213,7 @@ impl<S: Service> Site<S> {
             hosts,
             servers: Mutex::new([const { None }; 3]),
             away_since_us: Mutex::new([Some(0); 3]),
-            counts: Mutex::default(),
-            violations: Mutex::default(),
+            notes,
         }
     }
 
@@ -291,25 +291,17 @@ impl<S: Service> Site<S> {
     /// Counts something that happened; a run set in which something needed never happened proves nothing.
     pub fn count(&self, what: &'static str) {
         tracing::info!(at_us = self.recorder.now_us(), "{what}");
-        *lock(&self.counts).entry(what).or_default() += 1;
+        self.notes.count(self.recorder.now_us(), what);
     }
 
     /// What has been counted.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        lock(&self.counts).clone()
+        self.notes.counts()
     }
 
     /// A claim is not true.
     pub fn fail(&self, claim: &'static str, detail: impl ToString) {
-        let mut violations = lock(&self.violations);
-        // The first ones matter.
-        if violations.iter().filter(|violation| violation.claim == claim).count() < 3 {
-            violations.push(Violation { claim, detail: detail.to_string() });
-        }
-    }
-
-    pub(crate) fn violations(&self) -> Vec<Violation> {
-        lock(&self.violations).clone()
+        self.notes.fail(Violation::new(claim, detail).at(self.recorder.now_us()));
     }
 }
 

@@ -94,6 +94,7 @@ impl Workload {
             let stories: Vec<String> = violations.iter().map(ToString::to_string).collect();
             panic!("{}\n{}", stories.join("\n"), self.where_to_look(&history))
         });
+        assert!(verdict.is_determined(), "no server showed its state");
         eprintln!("judged good: {verdict:?}");
         for worker in workers {
             worker.client.close().await.expect("a session can be closed");

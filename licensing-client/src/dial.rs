@@ -34,19 +34,61 @@ pub struct TcpDial;
 
 impl Dial for TcpDial {
     fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move { Ok(Box::new(connect(address).await?) as Box<dyn Stream>) })
+    }
+}
+
+/// Connects by TCP and then does something with the connection, a TLS handshake for instance. What it is given is the
+/// connection and the host's name as the search path has it; a handshake counts into [`DIAL_LIMIT`].
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use licensing_client::dial::{OsTokens, TcpThen};
+/// use licensing_client::{Client, ClientConfig, ConnectError, SearchPath};
+/// # use tokio::net::TcpStream;
+/// # struct Connector;
+/// # impl Connector { async fn connect(&self, _: String, tcp: TcpStream) -> std::io::Result<TcpStream> { Ok(tcp) } }
+///
+/// # async fn shown(path: SearchPath, connector: Arc<Connector>) -> Result<Client, ConnectError> {
+/// // `connector` is a `tokio_rustls::TlsConnector`, in front of a proxy that ends TLS before the servers.
+/// let dial = TcpThen(move |tcp, host| {
+///     let connector = connector.clone();
+///     async move { connector.connect(host, tcp).await }
+/// });
+/// Client::connect_with(ClientConfig::new(path), Arc::new(dial), &OsTokens).await
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct TcpThen<F>(pub F);
+
+impl<F, S, Then> Dial for TcpThen<F>
+where
+    F: Fn(TcpStream, String) -> Then + Send + Sync,
+    Then: Future<Output = io::Result<S>> + Send,
+    S: Stream + 'static,
+{
+    fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let connecting = TcpStream::connect((address.host.as_str(), address.port));
-            let stream = timeout(DIAL_LIMIT, connecting).await.map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("no connection within {} ms", DIAL_LIMIT.as_millis()),
-                )
-            })??;
-            // A checkout is one small message; waiting to fill a segment would cost more than the checkout.
-            stream.set_nodelay(true)?;
+            let tcp = connect(address).await?;
+            let stream =
+                timeout(DIAL_LIMIT, (self.0)(tcp, address.host.clone())).await.map_err(|_| late())??;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
+}
+
+async fn connect(address: &ServerAddress) -> io::Result<TcpStream> {
+    let connecting = TcpStream::connect((address.host.as_str(), address.port));
+    let stream = timeout(DIAL_LIMIT, connecting).await.map_err(|_| late())??;
+    // A checkout is one small message; waiting to fill a segment would cost more than the checkout.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn late() -> io::Error {
+    let problem = format!("no connection within {} ms", DIAL_LIMIT.as_millis());
+    io::Error::new(io::ErrorKind::TimedOut, problem)
 }
 
 /// Makes the secret of a session.

@@ -10,6 +10,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -149,7 +150,17 @@ impl Network {
     }
 
     /// Starts three servers on this network, and waits until they are ready: before they have a master.
-    pub async fn start(&self, mut options: TriadOptions) -> LocalTriad {
+    pub async fn start(&self, options: TriadOptions) -> LocalTriad {
+        self.start_program(&programs().server, options).await
+    }
+
+    /// Starts three servers of any program that is called as [`TriadOptions::call`] says, and takes `--peer-address
+    /// ROLE=PORT@HOST` behind that for where it reaches a peer, as `licensing-server` does.
+    ///
+    /// # Panics
+    ///
+    /// When they do not become ready.
+    pub async fn start_program(&self, program: &Path, mut options: TriadOptions) -> LocalTriad {
         options.public_ports = Some(Role::ALL.map(|to| self.port(End::Clients, to)));
         for wire in &self.wires {
             if let End::Server(from) = wire.from {
@@ -157,7 +168,7 @@ impl Network {
                 options.own[from.place()].arguments.extend(["--peer-address".to_owned(), address]);
             }
         }
-        let triad = LocalTriad::start(&programs().server, options).await;
+        let triad = LocalTriad::start(program, options).await;
         let triad = triad.unwrap_or_else(|error| panic!("{error}"));
         self.lead_to(Role::ALL.map(|role| triad.address(role).port));
         triad

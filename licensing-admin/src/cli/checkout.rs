@@ -45,6 +45,9 @@ pub(super) struct CheckoutArgs {
     /// Display to show in status instead of the own one
     #[arg(long)]
     display: Option<String>,
+    /// Text to keep with the seats, up to 1024 bytes: `licensectl vendor-data` shows it
+    #[arg(long, value_name = "TEXT")]
+    vendor_data: Option<String>,
     /// Keep the seats until SIGTERM or SIGINT, then give them back
     #[arg(long, conflicts_with = "command")]
     hold: bool,
@@ -145,6 +148,9 @@ async fn under_seats(servers: &Servers, args: CheckoutArgs) -> Result<Exit, Fail
     }
     if let Some(version) = args.version {
         request = request.version(version);
+    }
+    if let Some(data) = args.vendor_data {
+        request = request.vendor_data(data);
     }
     let asked = tokio::select! {
         asked = request.send() => asked,

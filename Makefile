@@ -1,8 +1,14 @@
-.PHONY: verify fix bench instructions flamegraph demo fuzz mutants mixed package nightly
+.PHONY: verify seeds fix bench instructions flamegraph demo fuzz mutants mixed package nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
 	./.ci/run
+
+# The fresh seeds that this content will be put to the test with once it is committed: all files as they lie here, added or not.
+seeds:
+	@index=$$(mktemp) && rm "$$index" && export GIT_INDEX_FILE="$$index" && git read-tree HEAD && git add -A && \
+		tree=$$(git write-tree) && rm -f "$$index" && unset GIT_INDEX_FILE && \
+		LICENSING_TREE=$$tree cargo test --workspace --test simulation fresh -- --nocapture
 
 # Formats, and lets clippy repair what it can.
 fix:

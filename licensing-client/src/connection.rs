@@ -5,13 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use licensing_core::edition::Edition;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 use crate::dial::{DIAL_LIMIT, Dial, Stream};
 use crate::error::{Awaited, ConnectionError};
 use crate::framing::{FrameError, FrameReader, FrameWriter, write_preamble};
-use crate::protocol::{ClientMessage, Hello, Refusal, ServerMessage, Welcome, Whereabouts};
+use crate::protocol::{ClientMessage, Hello, Refusal, ServerMessage, Welcome, Whereabouts, edition_of};
 use crate::search_path::ServerAddress;
 
 /// Longest wait for the welcome: a server answers the hello without asking anybody, so a second of silence means
@@ -42,6 +43,8 @@ pub struct Ready {
     pub grace: Duration,
     /// Random bytes for proving the admin key on this connection.
     pub challenge: [u8; 32],
+    /// The newest edition of the rules that the server knows.
+    pub known_edition: Edition,
 }
 
 /// A connection whose server has said welcome.
@@ -88,10 +91,11 @@ impl Connection {
                 let refusal = Refusal::Version { from: version, to: version };
                 Err(ConnectionError::Refused { server: server.clone(), refusal })
             }
-            Some(Welcome::Ready { version, whereabouts, heartbeat_ms, grace_ms, challenge, .. }) => {
+            Some(Welcome::Ready { version, whereabouts, heartbeat_ms, grace_ms, challenge, more }) => {
                 let heartbeat = heartbeat_of(heartbeat_ms);
                 let grace = Duration::from_millis(grace_ms);
-                let ready = Ready { version, whereabouts, heartbeat, grace, challenge };
+                let known_edition = edition_of(&more);
+                let ready = Ready { version, whereabouts, heartbeat, grace, challenge, known_edition };
                 Ok(Connection { server: server.clone(), ready, reader, writer })
             }
         }

@@ -70,9 +70,8 @@ where
 {
     fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
-            let tcp = connect(address).await?;
-            let stream =
-                timeout(DIAL_LIMIT, (self.0)(tcp, address.host.clone())).await.map_err(|_| late())??;
+            let dialing = async { (self.0)(connect(address).await?, address.host.clone()).await };
+            let stream = timeout(DIAL_LIMIT, dialing).await.map_err(|_| late())??;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }

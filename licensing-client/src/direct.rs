@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use licensing_core::edition::Edition;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admin_key::AdminKey;
@@ -123,22 +124,27 @@ impl Direct {
         }
     }
 
-    /// All vendor data as this server knows it, for administrators. Where it was cut short, `more` of the whole says so.
+    /// All vendor data as this server knows it, for administrators. Where it was cut short, `more` of the whole says so. Its pages
+    /// are made one after the other: what comes or goes meanwhile may be missing or be there still.
     ///
     /// Errors: as [`Direct::request`]; [`DirectError::Refused`] when the server answers something else.
     pub async fn vendor_data_all(&mut self) -> Result<VendorDataPage, DirectError> {
+        if self.welcome().known_edition < Edition::VENDOR_DATA {
+            // It could not read the question. What it has applied has none, or it would have had to stop.
+            return Ok(VendorDataPage::default());
+        }
         let mut whole = VendorDataPage::default();
         for _ in 0..MAX_DATA_PAGES {
             let after = whole.more;
             match self.request(Request::VendorData { after }).await? {
                 Reply::VendorData(page) => {
-                    // A server that names no later place to go on with would never end.
-                    let goes_on = page.more.filter(|more| after.is_none_or(|after| *more > after));
+                    let goes_on = page.more.is_some_and(|more| after.is_none_or(|after| more > after));
                     whole.triad.extend(page.triad);
                     whole.sessions.extend(page.sessions);
                     whole.checkouts.extend(page.checkouts);
-                    whole.more = goes_on;
-                    if goes_on.is_none() {
+                    whole.more = page.more;
+                    // A server that names no later place to go on with would never end: the whole says that it is cut.
+                    if !goes_on {
                         break;
                     }
                 }

@@ -1,6 +1,7 @@
 //! What can go wrong for an application. A "no" of the servers is [`RequestError::Denied`]; everything else says
 //! what is known and what is not: a lost answer is [`RequestError::Unknown`], never a failure.
 
+use licensing_core::edition::Edition;
 use licensing_core::id::SessionId;
 use licensing_core::outcome::Denial;
 
@@ -131,6 +132,17 @@ pub enum RequestError {
         what: String,
         /// The server's words.
         reason: String,
+    },
+    /// Nothing was done: the rule that allows it sleeps until all servers know it and have agreed on it.
+    #[error(
+        "{what} needs edition {needed} of the rules, which does not apply yet: upgrade all servers, then `licensectl upgrade \
+         --finish`"
+    )]
+    NeedsEdition {
+        /// What was asked.
+        what: String,
+        /// What allows it.
+        needed: Edition,
     },
     /// The request was sent and may or may not have been done: no definite answer came. If seats were granted
     /// after all, the client gives them back as soon as it learns of it.

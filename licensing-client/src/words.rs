@@ -67,6 +67,7 @@ pub(crate) fn reply(reply: &Reply) -> &'static str {
         Reply::Unknown(_) => "not knowing",
         Reply::Busy { .. } => "being busy",
         Reply::Error(_) => "an error",
+        Reply::NeedsEdition { .. } => "a rule that sleeps",
         Reply::VendorData(_) => "a page of vendor data",
     }
 }

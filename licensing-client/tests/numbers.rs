@@ -122,10 +122,11 @@ fn what_a_server_says_keeps_its_numbers() {
         Reply::Busy { retry_after_ms: 0 },
         Reply::Error(text()),
         Reply::VendorData(Box::default()),
+        Reply::NeedsEdition { needed: Edition(0) },
     ];
     assert_eq!(
         written(&replies),
-        "0 Answer, 1 Recalled, 2 Alive, 3 Gone, 4 Status, 5 Done, 6 NotMaster, 7 Unknown, 8 Busy, 9 Error, 10 VendorData"
+        "0 Answer, 1 Recalled, 2 Alive, 3 Gone, 4 Status, 5 Done, 6 NotMaster, 7 Unknown, 8 Busy, 9 Error, 10 VendorData, 11 NeedsEdition"
     );
     let recollections = [
         Recollection::Answered(answer(Outcome::Ticked)),

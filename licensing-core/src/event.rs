@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::id::{Handle, LogIndex, Role, Seats, SessionId, Timestamp};
 use crate::outcome::Denial;
@@ -97,8 +98,9 @@ pub enum EventKind {
     TriadDataSet {
         /// Which one.
         key: String,
-        /// What it is now; `None` when it was removed.
-        value: Option<Vec<u8>>,
+        /// SHA-256 of what it is now; `None` when it was removed. The value itself is in the state: it may have 256 KiB, and
+        /// thousands of events wait for a slow listener.
+        digest: Option<Digest>,
     },
 }
 

@@ -69,11 +69,7 @@ impl VendorData {
 
     /// Sets a key of the triad's map, or removes it.
     pub(crate) fn set_triad(&mut self, key: &str, value: Option<&[u8]>, at: LogIndex) -> Result<(), Denial> {
-        if key.is_empty() || key.len() > MAX_NAME_BYTES || key.chars().any(char::is_control) {
-            let what =
-                format!("{key:?} is no key of vendor data: 1 to {MAX_NAME_BYTES} bytes, all printable");
-            return Err(Denial::InvalidParameter { what });
-        }
+        check_key(key)?;
         let before = self.triad.get(key).map_or(0, |data| counted(key, &data.value));
         let after = value.map_or(0, |value| counted(key, value));
         let bytes = self.triad_bytes - before + after;
@@ -94,6 +90,15 @@ impl VendorData {
         let triad = self.triad.iter().map(|(key, data)| counted(key, &data.value));
         (attached.map(|bytes| length(bytes.len())).sum(), triad.sum())
     }
+}
+
+/// Whether the triad's map may have such a key.
+pub(crate) fn check_key(key: &str) -> Result<(), Denial> {
+    if (1..=MAX_NAME_BYTES).contains(&key.len()) && !key.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let what = format!("{key:?} is no key of vendor data: 1 to {MAX_NAME_BYTES} bytes, all printable");
+    Err(Denial::InvalidParameter { what })
 }
 
 /// Whether a session or checkout may have so much.

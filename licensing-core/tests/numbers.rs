@@ -194,7 +194,7 @@ fn events_keep_their_numbers() {
         EventKind::EditionRaised { edition: Edition(0) },
         EventKind::EditionHeld { on: false },
         EventKind::VendorDataSet { session, handle: None, data: Vec::new() },
-        EventKind::TriadDataSet { key: text(), value: None },
+        EventKind::TriadDataSet { key: text(), digest: None },
     ];
     assert_eq!(
         written(&events),

@@ -37,7 +37,7 @@ struct Run {
     told_sessions: Vec<SessionId>,
     told_holdings: BTreeMap<Handle, Holding>,
     told_data: BTreeMap<SessionId, Vec<u8>>,
-    told_triad_data: BTreeMap<String, Vec<u8>>,
+    told_triad_data: BTreeMap<String, Digest>,
     /// Clones on the way, with their bytes then.
     snapshots: Vec<(usize, State, Vec<u8>)>,
 }
@@ -243,10 +243,10 @@ impl Run {
                 EventKind::VendorDataSet { handle: Some(handle), data, .. } => {
                     self.told_holdings.get_mut(handle).unwrap().vendor_data = data.as_slice().into();
                 }
-                EventKind::TriadDataSet { key, value: Some(value) } => {
-                    self.told_triad_data.insert(key.clone(), value.clone());
+                EventKind::TriadDataSet { key, digest: Some(digest) } => {
+                    self.told_triad_data.insert(key.clone(), *digest);
                 }
-                EventKind::TriadDataSet { key, value: None } => {
+                EventKind::TriadDataSet { key, digest: None } => {
                     self.told_triad_data.remove(key).unwrap();
                 }
                 EventKind::Denied { denial, .. } => {
@@ -282,7 +282,7 @@ impl Run {
             let told = self.told_data.get(&session).map(Vec::as_slice).unwrap_or_default();
             assert_eq!(state.vendor_data(session), told);
         }
-        let found = state.triad_data().map(|(key, value, _)| (key.to_owned(), value.to_vec()));
+        let found = state.triad_data().map(|(key, value, _)| (key.to_owned(), Digest::of(value)));
         assert_eq!(found.collect::<BTreeMap<_, _>>(), self.told_triad_data);
     }
 

@@ -83,8 +83,9 @@ async fn resume(node: &Node, id: &str, secret: &str) -> Result<Session, String> 
 
 /// Whoever shares a secret shares a session, so what is no secret must not become one.
 fn token(secret: &str) -> Result<Token, String> {
+    let is_whole = secret.len() == 32 && secret.chars().all(|digit| digit.is_ascii_hexdigit());
     match u128::from_str_radix(secret, 16) {
-        Ok(number) if secret.len() == 32 => Ok(Token(number.to_be_bytes())),
+        Ok(number) if is_whole => Ok(Token(number.to_be_bytes())),
         _ => Err("NO secret: draw 32 hex digits".to_owned()),
     }
 }

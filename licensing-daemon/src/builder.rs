@@ -116,7 +116,12 @@ impl DaemonBuilder {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let serve = Arc::new(move |caller| serve(caller).boxed());
+        let serve = Arc::new(serve);
+        let serve = Arc::new(move |caller| {
+            let serve = serve.clone();
+            // Also what it does before its first wait belongs to the connection.
+            async move { serve(caller).await }.boxed()
+        });
         self.change.doors.push(Door { preamble, serve });
         self
     }

@@ -141,11 +141,18 @@ async fn a_caller_that_says_too_much_or_breaks_the_program_costs_its_own_connect
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8(answer).unwrap()
     };
+    let say_and_end = async |words: &[u8]| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&[b"ACME", words].concat()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        String::from_utf8(support::read_to_end(&mut stream).await).unwrap()
+    };
     let end = |words: &str| format!("{words}\n{}\n", "x".repeat(11));
     assert_eq!(say(end("a\r\n1234567890").as_bytes()).await, "1\n10\n");
     assert_eq!(say(&vec![b'x'; 4 << 20]).await, "");
     assert_eq!(say(b"\xff\xfe\n").await, "");
     assert_eq!(say(b"ab\npanic\nabc\n").await, "2\n");
+    assert_eq!(say_and_end(b"ab\nabc").await, "2\n", "what ends with the connection is no line");
     assert_eq!(say(end("abc").as_bytes()).await, "3\n");
 }
 

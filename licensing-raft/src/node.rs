@@ -160,8 +160,9 @@ impl Node {
     /// if nothing is there), and denied otherwise: so that of two who read and write, one notices. Read it with
     /// [`State::triad_value`].
     ///
-    /// Fails without a definite answer, as [`Node::propose`] does. Asking again without `believed` is safe; with it, read before
-    /// you do. Needs edition 3 of the rules.
+    /// Fails without a definite answer, as [`Node::propose`] does. Whoever asks again then may undo what another has set meanwhile;
+    /// with `believed` that is denied, but so is what was done without an answer. Read before you ask again: a value that names its
+    /// writer tells. Needs edition 3 of the rules.
     pub async fn set_triad_data(
         &self,
         key: impl Into<String>,

@@ -170,7 +170,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`SessionError::Gone`] is certain: its seats are back, and its far end must hear of it. Not the master, or no quorum, says
+    /// [`SessionError::Gone`] is certain: no session of that name has that token. It has ended, its seats are back, and its far end
+    /// must hear of it; or the name or the secret is not its own. Not the master, or no quorum, says
     /// nothing about the session.
     pub async fn resume_session(&self, id: SessionId, token: Token) -> Result<Session, SessionError> {
         let session = Session { node: self.clone(), id, token };

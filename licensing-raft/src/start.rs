@@ -111,6 +111,7 @@ pub(crate) async fn assemble(
         troubles,
         remarks: store.remarks,
         leaving: AtomicBool::new(false),
+        is_new: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
         handovers: AtomicU32::new(0),
         counts: Counts::default(),

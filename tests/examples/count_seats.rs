@@ -54,7 +54,7 @@ fn decide(book: &Mutex<Book>, kind: &Kind) -> Told {
         Kind::Checkout { seats, .. } if in_use.0 + seats.0 > 10 => Told::NoFreeSeats { index, in_use },
         Kind::Checkout { seats, .. } => {
             held.insert(Handle(index.0), *seats);
-            Told::Granted { index, handle: Handle(index.0) }
+            Told::Granted { index, handle: Handle(index.0), with_data: None }
         }
         Kind::Checkin { handle } if held.remove(handle).is_some() => Told::Returned { index },
         _ => Told::UnknownHandle { index },

@@ -29,7 +29,7 @@ fn handovers_of(site: &Site<Triad>, role: Role) -> u64 {
 
 #[test]
 fn a_primary_that_crashes_again_and_again_gets_the_mastership_back_later_and_later() {
-    let violations = play(Triad::default(), 1, |site: Arc<Site<Triad>>| async move {
+    let violations = play(Triad::default(), 1, move |site: Arc<Site<Triad>>| async move {
         until_master(&site, Primary).await;
         let mut waits = Vec::new();
         for _ in 0..8 {
@@ -47,7 +47,7 @@ fn a_primary_that_crashes_again_and_again_gets_the_mastership_back_later_and_lat
 
 #[test]
 fn nobody_hands_over_to_a_primary_that_cannot_be_reached() {
-    let violations = play(Triad::default(), 2, |site: Arc<Site<Triad>>| async move {
+    let violations = play(Triad::default(), 2, move |site: Arc<Site<Triad>>| async move {
         until_master(&site, Primary).await;
         let away: Vec<_> = Primary
             .others()
@@ -71,7 +71,7 @@ fn nobody_hands_over_to_a_primary_that_cannot_be_reached() {
 fn a_triad_whose_founder_dies_at_once_is_founded_all_the_same() {
     // Whatever the founder had written by then.
     for step in 0..60 {
-        let violations = play(Triad::default(), 3, |site: Arc<Site<Triad>>| async move {
+        let violations = play(Triad::default(), 3, move |site: Arc<Site<Triad>>| async move {
             sleep(Duration::from_micros(30_000 + step * 7_000)).await;
             site.crash(Primary).await;
             sleep(Duration::from_millis(500)).await;
@@ -88,7 +88,7 @@ fn a_triad_whose_founder_dies_at_once_is_founded_all_the_same() {
 fn a_promise_to_a_triad_that_never_began_keeps_nobody_away() {
     for away in [Secondary, Tertiary] {
         for step in 0..100 {
-            let violations = play(Triad::default(), 4, |site: Arc<Site<Triad>>| async move {
+            let violations = play(Triad::default(), 4, move |site: Arc<Site<Triad>>| async move {
                 until_member(&site, away).await;
                 lose_the_founder(&site).await;
                 sleep(Duration::from_micros(step * 500)).await;
@@ -107,7 +107,7 @@ fn a_promise_to_a_triad_that_never_began_keeps_nobody_away() {
 #[test]
 fn a_triad_whose_founder_loses_its_disk_is_founded_all_the_same() {
     for step in 0..200 {
-        let violations = play(Triad::default(), 5, |site: Arc<Site<Triad>>| async move {
+        let violations = play(Triad::default(), 5, move |site: Arc<Site<Triad>>| async move {
             until_member(&site, Secondary).await;
             sleep(Duration::from_micros(step * 250)).await;
             lose_the_founder(&site).await;
@@ -123,7 +123,7 @@ fn a_triad_whose_founder_loses_its_disk_is_founded_all_the_same() {
 fn a_leader_of_the_past_is_no_quorum_with_an_empty_server() {
     let between =
         |other| [(End::Server(Primary), End::Server(other)), (End::Server(other), End::Server(Primary))];
-    let violations = play(Triad::default(), 6, |site: Arc<Site<Triad>>| async move {
+    let violations = play(Triad::default(), 6, move |site: Arc<Site<Triad>>| async move {
         until_master(&site, Primary).await;
         site.network.cut([Secondary, Tertiary].into_iter().flat_map(between));
         until_master(&site, Secondary).await;

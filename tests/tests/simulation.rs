@@ -1,8 +1,10 @@
-//! Simulated servers on every change: triads, triads that are upgraded, single servers, by seed. `LICENSING_SEEDS=100000`
-//! takes as many seeds as one likes, and so does `sim`.
+//! Simulated servers on every change: triads, triads that are upgraded, single servers, by seed. A fixed set, the same always
+//! (`LICENSING_SEEDS=100000` takes as many as one likes, and so does `sim`); seeds that once found something; and fresh ones,
+//! which the content of the commit decides: nobody has played them before, and whoever commits can (`make seeds`).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -13,6 +15,12 @@ use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 
 /// Seeds of every run, unless told otherwise.
 const SEEDS: u64 = 400;
+
+/// Fresh seeds of every content.
+const FRESH: u64 = 1100;
+
+/// The content whose fresh seeds are played, as git names a tree; that of the last commit unless set.
+const TREE: &str = "LICENSING_TREE";
 
 /// Seeds that once found something, and what they played.
 const FOUND_SOMETHING: &[(Kind, u64)] = &[
@@ -53,12 +61,12 @@ fn run_all(seeds: Range<u64>) -> mpsc::Receiver<(u64, Report)> {
     reports
 }
 
-#[test]
-fn no_claim_is_found_untrue_under_faults() {
-    let seeds = std::env::var("LICENSING_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+/// Plays the seeds, and gives how often what happened.
+fn all_are_good(seeds: Range<u64>) -> (BTreeMap<&'static str, u64>, Verdict) {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut verdict, mut simulated) = (Verdict::default(), Duration::ZERO);
-    for (seed, report) in run_all(1..seeds + 1) {
+    let played = seeds.end - seeds.start;
+    for (seed, report) in run_all(seeds) {
         assert!(
             report.is_good(),
             "{report}\nreplay: cargo run --release -p licensing-tests --bin sim -- --seed {seed}",
@@ -70,9 +78,41 @@ fn no_claim_is_found_untrue_under_faults() {
         }
     }
     eprintln!(
-        "{seeds} seeds, {:.2} simulated hours, {verdict:?}, {counts:#?}",
+        "{played} seeds, {:.2} simulated hours, {verdict:?}, {counts:#?}",
         simulated.as_secs_f64() / 3600.0
     );
+    (counts, verdict)
+}
+
+/// The name of a tree as a number to begin with: so large that the sets of two trees hardly ever meet, and no fixed set does.
+fn first_seed(tree: &str) -> Option<u64> {
+    let digits = tree.trim().get(..12)?;
+    Some(u64::from_str_radix(digits, 16).ok()? * 4 + (1 << 40))
+}
+
+/// What this tree was at its last commit.
+fn committed() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "HEAD^{tree}"]);
+    let told = git.output().ok().filter(|told| told.status.success())?;
+    String::from_utf8(told.stdout).ok()
+}
+
+#[test]
+fn fresh_seeds_of_this_content_find_nothing() {
+    let Some(tree) = std::env::var(TREE).ok().or_else(committed) else {
+        return eprintln!("SKIPPED: this is no checkout of git, and {TREE} names no tree");
+    };
+    let first = first_seed(&tree).unwrap_or_else(|| panic!("{TREE}: `{tree}` is no tree of git"));
+    eprintln!("fresh seeds {first} to {}; the same again: {TREE}={}", first + FRESH - 1, tree.trim());
+    all_are_good(first..first + FRESH);
+}
+
+#[test]
+fn the_fixed_set_finds_nothing_and_sees_everything() {
+    let seeds = std::env::var("LICENSING_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let (counts, verdict) = all_are_good(1..seeds + 1);
+    assert!(verdict.with_data > 0 && verdict.data_set > 0, "nobody kept data: {verdict:?}");
     // A run set that did not see everything proves nothing about it.
     let missing: Vec<_> =
         Kind::ALL.iter().flat_map(|kind| kind.must_see()).filter(|what| !counts.contains_key(what)).collect();

@@ -55,6 +55,7 @@ impl Driver {
         let ready = connection.ready();
         let proof = self.admin_key.as_ref().map(|key| key.proof(&ready.challenge));
         self.session.connected(self.start.elapsed(), ready.heartbeat, proof);
+        self.session.server_knows(ready.known_edition);
         // With fewer than three names the others are asked for, to know them when this server is gone.
         if self.sites[self.site].len() < 3 && !self.dialer.hello.relay {
             self.session.ask_servers();

@@ -1,5 +1,6 @@
 //! How client and server introduce themselves. The same in every version of the protocol.
 
+use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,22 @@ pub const PREAMBLE: [u8; 4] = *b"\0LSC";
 /// The versions of the protocol that this program speaks, oldest and newest. Client and server take the newest that both
 /// do. Version 1 is for good: every later server speaks it, so no client is ever too old.
 pub const PROTOCOL_VERSIONS: (u16, u16) = (1, 1);
+
+/// Number of a pair in the welcome: the newest edition of the rules that the server knows, four bytes, little-endian. A server that
+/// does not say so knows [`Edition::SEVERAL_VENDORS`]. What a later edition brings is not asked of it: it could not read that.
+pub const KNOWN_EDITION: u16 = 1;
+
+/// The pair of a server that knows this edition.
+pub fn known_edition(edition: Edition) -> (u16, Vec<u8>) {
+    (KNOWN_EDITION, edition.0.to_le_bytes().to_vec())
+}
+
+/// What the pairs of a welcome say of that.
+pub fn edition_of(more: &[(u16, Vec<u8>)]) -> Edition {
+    let said = more.iter().find(|(number, _)| *number == KNOWN_EDITION);
+    let said = said.and_then(|(_, bytes)| <[u8; 4]>::try_from(bytes.as_slice()).ok());
+    said.map_or(Edition::SEVERAL_VENDORS, |bytes| Edition(u32::from_le_bytes(bytes)))
+}
 
 /// The client introduces itself. The same in every version of the protocol: what later ones want to say besides goes
 /// into `more`.

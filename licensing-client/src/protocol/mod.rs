@@ -13,7 +13,10 @@ mod request;
 mod status;
 mod vendor_data;
 
-pub use hello::{Hello, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts};
+pub use hello::{
+    Hello, KNOWN_EDITION, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts,
+    edition_of, known_edition,
+};
 pub(crate) use pages::{Pages, Progress};
 pub use reply::{Recollection, Reply, ServerMessage};
 pub use request::{

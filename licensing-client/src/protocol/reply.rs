@@ -1,5 +1,6 @@
 //! What a server says.
 
+use licensing_core::edition::Edition;
 use licensing_core::id::LogIndex;
 use licensing_core::outcome::Answer;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,11 @@ pub enum Reply {
     Error(String),
     /// To [`Request::VendorData`](super::Request::VendorData).
     VendorData(Box<VendorDataPage>),
+    /// Nothing was done: the rule that allows it sleeps until all servers know it.
+    NeedsEdition {
+        /// What allows it.
+        needed: Edition,
+    },
 }
 
 /// What became of a numbered request.

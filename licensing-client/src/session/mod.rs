@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use licensing_core::command::{Action, Identity};
+use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, RequestId, SessionId, Token};
 use licensing_core::outcome::{Answer, Denial};
 
@@ -133,6 +134,8 @@ pub struct Session<W> {
     heartbeat_wanted: bool,
     servers_wanted: bool,
     confirmed: bool,
+    /// Of the server of the present connection.
+    known_edition: Edition,
     events: VecDeque<SessionEvent<W>>,
 }
 
@@ -158,6 +161,7 @@ impl<W: Waiter> Session<W> {
             heartbeat_wanted: false,
             servers_wanted: false,
             confirmed: false,
+            known_edition: Edition::NEWEST,
             events: VecDeque::new(),
         }
     }
@@ -283,6 +287,12 @@ impl<W: Waiter> Session<W> {
         // Shows at once whether the session survived.
         self.heartbeat_wanted = true;
         self.confirmed = false;
+        self.known_edition = Edition::NEWEST;
+    }
+
+    /// The server of the present connection knows no newer rules: what they bring is not asked of it.
+    pub fn server_knows(&mut self, edition: Edition) {
+        self.known_edition = edition;
     }
 
     /// The connection is gone: what was under way on it is in doubt, and due again.

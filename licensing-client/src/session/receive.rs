@@ -6,6 +6,7 @@ use licensing_core::command::Action;
 use licensing_core::outcome::{Answer, Denial, Outcome};
 use tracing::debug;
 
+use super::send::needs_edition;
 use super::{
     Asked, End, FIRST_RETRY, LONGEST_BUSY, LONGEST_RETRY, NotOpened, Payload, Phase, Purpose, Sending,
     Session, SessionEvent, Waiter,
@@ -72,6 +73,8 @@ impl<W: Waiter> Session<W> {
             (Purpose::Servers, Reply::Error(reason)) => debug!(reason, "the servers are not listed"),
             (Purpose::Call(number), Reply::Answer(answer)) => self.called(number, now, answer),
             (Purpose::Call(number), Reply::Error(reason)) => self.call_refused(number, reason),
+            // Not done now, nor before: an edition that applies is never lowered.
+            (Purpose::Call(number), Reply::NeedsEdition { .. }) => self.call_sleeps(number),
             (Purpose::Query(number), Reply::Status(page)) => self.queried(number, now, page),
             (Purpose::Query(number), Reply::Error(reason)) => {
                 if let Some(query) = self.queries.remove(&number) {
@@ -147,6 +150,13 @@ impl<W: Waiter> Session<W> {
             RequestError::Refused { what, reason }
         };
         self.deliver(waiter, Err(error));
+    }
+
+    fn call_sleeps(&mut self, number: u64) {
+        let Some(asked) = self.asked.remove(&number) else { return };
+        if let Some(waiter) = asked.waiter {
+            self.deliver(waiter, Err(needs_edition(&asked.action)));
+        }
     }
 
     fn queried(&mut self, number: u64, now: Duration, page: Box<StatusPage>) {

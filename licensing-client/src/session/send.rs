@@ -7,6 +7,9 @@ use licensing_core::command::Action;
 use licensing_core::id::{RequestId, SessionId};
 use licensing_core::mutant::{Mutant, planted};
 
+use crate::error::RequestError;
+use crate::words;
+
 use super::{Asked, Phase, Purpose, Sending, Session, Waiter};
 use crate::protocol::{ClientMessage, MAX_UNANSWERED, Request, StatusFilter};
 
@@ -40,12 +43,34 @@ impl<W: Waiter> Session<W> {
             }
             Phase::Open(session) => {
                 let session = *session;
+                self.refuse_what_sleeps();
                 self.heartbeat_to_send(now, session)
                     .or_else(|| self.call_to_repeat(now, session))
                     .or_else(|| self.new_call(now, session))
                     .or_else(|| self.query_to_send(now))
             }
             Phase::Opening(_) | Phase::Closing { .. } | Phase::Over(_) => None,
+        }
+    }
+
+    /// What the server could not read, being older, is not sent. Nor was it done anywhere: where it may be done, all servers know
+    /// its edition.
+    fn refuse_what_sleeps(&mut self) {
+        let known = self.known_edition;
+        let sleeps = |action: &Action| action.needs() > known;
+        while let Some(place) = self.waiting.iter().position(|waiting| sleeps(&waiting.action))
+            && let Some(waiting) = self.waiting.remove(place)
+        {
+            let error = needs_edition(&waiting.action);
+            self.deliver(waiting.waiter, Err(error));
+        }
+        while let Some(number) =
+            self.asked.iter().find(|(_, asked)| sleeps(&asked.action)).map(|(number, _)| *number)
+        {
+            let Some(asked) = self.asked.remove(&number) else { return };
+            if let Some(waiter) = asked.waiter {
+                self.deliver(waiter, Err(needs_edition(&asked.action)));
+            }
         }
     }
 
@@ -114,4 +139,9 @@ impl<W: Waiter> Session<W> {
         let request = Request::Status { filter: query.filter.clone(), after: query.pages.after() };
         Some((Purpose::Query(*number), request))
     }
+}
+
+/// What is said of an action whose rule sleeps.
+pub(super) fn needs_edition(action: &Action) -> RequestError {
+    RequestError::NeedsEdition { what: words::action(action), needed: action.needs() }
 }

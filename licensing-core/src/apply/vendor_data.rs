@@ -1,12 +1,13 @@
 //! Setting vendor data.
 
 use crate::apply::applying::Applying;
+use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::event::EventKind;
 use crate::id::{Handle, LogIndex, SessionId};
 use crate::outcome::{Denial, Outcome};
 use crate::state::State;
-use crate::vendor_data::check_length;
+use crate::vendor_data::{check_key, check_length};
 
 impl State {
     /// What the asking session has from now on, or one of its checkouts.
@@ -49,6 +50,7 @@ impl State {
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
         self.check_edition(Edition::VENDOR_DATA)?;
+        check_key(key)?;
         let known = self.vendor_data.triad.get(key);
         let set_at = known.map(|data| data.set_at);
         if believed.is_some_and(|believed| believed != set_at.unwrap_or(LogIndex(0))) {
@@ -58,9 +60,9 @@ impl State {
             return Ok(Outcome::VendorDataSet { set_at });
         }
         self.vendor_data.set_triad(key, value, applying.index)?;
-        let value = value.map(<[u8]>::to_vec);
         let set_at = value.is_some().then_some(applying.index);
-        applying.record(EventKind::TriadDataSet { key: key.to_owned(), value });
+        let digest = value.map(Digest::of);
+        applying.record(EventKind::TriadDataSet { key: key.to_owned(), digest });
         Ok(Outcome::VendorDataSet { set_at })
     }
 

@@ -62,13 +62,16 @@ pub(super) fn write_content(state: &State, bytes: &mut Vec<u8>) {
 /// The state, or what in it contradicts itself.
 pub(super) fn read(content: &[u8]) -> Result<Result<State, String>, CodecError> {
     let record: ReadRecord = codec::from_large_bytes(content, STATE)?;
+    if record.edition >= Edition::VENDOR_DATA {
+        return Ok(Err(format!("edition {} is not written in format {FORMAT}", record.edition)));
+    }
     Ok(record.into_state())
 }
 
 /// A state. Sequences are in ascending order of their ids, vendors of their names.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StateRecord<'a, Sessions, Checkouts> {
-    edition: Edition,
+    pub(super) edition: Edition,
     edition_held: bool,
     clock: Timestamp,
     last_index: LogIndex,

@@ -9,6 +9,7 @@ use super::names::STATE;
 use super::sequence::{Each, ascending};
 use super::state_v2::{self, ReadRecord};
 use crate::codec::{self, CodecError};
+use crate::edition::Edition;
 use crate::id::{Handle, LogIndex, SessionId};
 use crate::mutant::{Mutant, planted};
 use crate::state::State;
@@ -36,6 +37,9 @@ pub(super) fn write(state: &State, bytes: &mut Vec<u8>) {
 /// The state, or what in it contradicts itself.
 pub(super) fn read(content: &[u8]) -> Result<Result<State, String>, CodecError> {
     let (record, data): (ReadRecord, ReadVendorData) = codec::from_large_bytes(content, STATE)?;
+    if record.edition < Edition::VENDOR_DATA {
+        return Ok(Err(format!("edition {} is not written in format {FORMAT}", record.edition)));
+    }
     Ok(record.into_state().and_then(|state| data.into_state(state)))
 }
 

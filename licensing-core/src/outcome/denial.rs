@@ -156,11 +156,11 @@ impl Denial {
             Denial::Expired { .. } => 13,
             Denial::MoreThanLicensed { .. } => 14,
             Denial::NoFreeSeats { .. } => 15,
-            Denial::VendorDataFull { .. } => 16,
-            Denial::UnknownHandle { .. } => 17,
-            Denial::NotTheHolder { .. } => 18,
-            Denial::NothingToRemove { .. } => 19,
-            Denial::VendorDataChanged { .. } => 20,
+            Denial::UnknownHandle { .. } => 16,
+            Denial::NotTheHolder { .. } => 17,
+            Denial::NothingToRemove { .. } => 18,
+            Denial::VendorDataChanged { .. } => 19,
+            Denial::VendorDataFull { .. } => 20,
         }
     }
 }

@@ -207,6 +207,9 @@ impl Model {
         if self.edition < 3 {
             return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
         }
+        if key.is_empty() {
+            return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
+        }
         let known = self.triad_data.iter().find(|(known, ..)| known == key);
         let set_at = known.map(|(_, _, set_at)| *set_at);
         if believed.is_some_and(|believed| believed.0 != set_at.unwrap_or(0)) {
@@ -215,9 +218,6 @@ impl Model {
         }
         if known.map(|(_, old, _)| old) == value.as_ref() {
             return Outcome::VendorDataSet { set_at: set_at.map(LogIndex) };
-        }
-        if key.is_empty() {
-            return Outcome::Denied(Denial::InvalidParameter { what: some_text() });
         }
         self.triad_data.retain(|(known, ..)| known != key);
         self.triad_data.extend(value.clone().map(|value| (key.to_owned(), value, index.0)));

@@ -265,8 +265,8 @@ impl Case {
                 let handle = handle.map(|handle| self.label(handle) + " ").unwrap_or_default();
                 format!("DATA {} {handle}{}", self.actor(*session), shown(data))
             }
-            EventKind::TriadDataSet { key, value } => {
-                format!("TRIAD {key} {}", value.as_deref().map_or("gone".to_owned(), shown))
+            EventKind::TriadDataSet { key, digest } => {
+                format!("TRIAD {key} {}", if digest.is_some() { "set" } else { "gone" })
             }
             EventKind::Maintenance { role, on } => {
                 format!("MAINTENANCE {role} {}", if *on { "on" } else { "off" })

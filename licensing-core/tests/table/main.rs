@@ -64,11 +64,11 @@ const REASONS: [&str; 21] = [
     "Expired",
     "MoreThanLicensed",
     "NoFreeSeats",
-    "VendorDataFull",
     "UnknownHandle",
     "NotTheHolder",
     "NothingToRemove",
     "VendorDataChanged",
+    "VendorDataFull",
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use licensing_client::framing::{FrameError, decode_frame, encode_frame};
-use licensing_client::protocol::{Hello, PROTOCOL_VERSIONS, Refusal, Welcome, is_local};
+use licensing_client::protocol::{Hello, PROTOCOL_VERSIONS, Refusal, Welcome, is_local, known_edition};
 use licensing_core::spoken::common_version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -74,7 +74,7 @@ pub(crate) async fn serve<S: Wire>(
         heartbeat_ms: millis(server.node.session_heartbeat()),
         grace_ms: millis(server.node.session_grace()),
         challenge,
-        more: Vec::new(),
+        more: vec![known_edition(server.node.config().known_edition)],
     };
     match timeout(WRITE_DEADLINE, send(&mut stream, &welcome)).await {
         Ok(Ok(())) => {}

@@ -26,9 +26,8 @@ pub(crate) fn propose_error(server: &Server, problem: ProposeError) -> Reply {
             master: master.filter(|master| *master != server.role).map(|role| server.master_address(role)),
         }),
         ProposeError::Busy { retry_after_ms } => Reply::Busy { retry_after_ms },
-        ProposeError::TooLarge { .. } | ProposeError::NeedsEdition { .. } => {
-            Reply::Error(problem.to_string())
-        }
+        ProposeError::NeedsEdition { needed, .. } => Reply::NeedsEdition { needed },
+        ProposeError::TooLarge { .. } => Reply::Error(problem.to_string()),
         ProposeError::Unknown(why) => Reply::Unknown(why),
         ProposeError::Stopped(_) => Reply::NotMaster(Whereabouts { role: server.role, master: None }),
         // What a later node may say leaves open whether it was done.

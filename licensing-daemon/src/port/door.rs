@@ -34,7 +34,8 @@ pub struct Caller {
 
 impl Caller {
     /// The next line, without its end; `None` when there is no more. A line may have `most` bytes: whoever sends more is not
-    /// believed, and costs no more memory than that.
+    /// believed, and costs no more memory than that. A line that ends with the connection is none: half a number is another
+    /// number. Do not drop the future before it is done: what it has read of a line is lost.
     ///
     /// # Errors
     ///
@@ -46,8 +47,13 @@ impl Caller {
         if (&mut self.stream).take(limit).read_until(b'\n', &mut line).await? == 0 {
             return Ok(None);
         }
+        let is_whole = line.last() == Some(&b'\n');
         for end in [b'\n', b'\r'] {
             line.pop_if(|last| *last == end);
+        }
+        if !is_whole && line.len() <= most {
+            // Half a number is another number.
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if line.len() > most {
             let problem = format!("a line of more than {most} bytes");

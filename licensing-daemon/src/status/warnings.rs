@@ -7,8 +7,9 @@ use std::time::Duration;
 use licensing_client::license_file::LicenseFile;
 use licensing_core::event::{Event, EventKind};
 use licensing_core::state::State;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::license::{NO_FILE, fingerprint, without_file};
@@ -16,6 +17,9 @@ use crate::server::Server;
 
 /// Between an install and the look at what is odd then: the other servers and files follow within that.
 const AFTER_INSTALL: Duration = Duration::from_secs(2);
+
+/// How long something odd may go unnoticed that no install has brought: comparing long licenses takes milliseconds.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// All of them, one sentence each.
 pub(super) fn all(server: &Server, state: &State) -> Vec<String> {
@@ -59,27 +63,38 @@ fn not_served(server: &Server, state: &State, file: &LicenseFile) -> String {
     )
 }
 
-/// Logs what is new after each install, until the node stops. What the node itself has to say, it logs itself.
+/// Logs what is new, until the node stops: looked at after each install, and now and then, for a state may come as a snapshot
+/// and a file may change. What the node itself has to say, it logs itself.
 pub(crate) async fn tell(server: Arc<Server>) {
     let mut events = server.node.events();
-    let mut told: BTreeSet<String> = server.node.warnings().into_iter().collect();
+    let of_the_node: BTreeSet<String> = server.node.warnings().into_iter().collect();
+    let mut told = BTreeSet::new();
     loop {
         sleep(AFTER_INSTALL).await;
         let state = server.node.state();
-        let now = all(&server, &state).into_iter().filter(|_| state.is_licensed());
-        for warning in now.collect::<Vec<_>>() {
-            if told.insert(warning.clone()) {
-                warn!("{warning}");
-            }
+        let all = if state.is_licensed() { all(&server, &state) } else { Vec::new() };
+        let now: BTreeSet<String> =
+            all.into_iter().filter(|warning| !of_the_node.contains(warning)).collect();
+        for warning in now.difference(&told) {
+            warn!("{warning}");
         }
-        loop {
-            match events.recv().await {
-                Ok(Event { kind: EventKind::LicenseInstalled { .. }, .. }) | Err(RecvError::Lagged(_)) => {
-                    break;
-                }
-                Ok(_) => {}
-                Err(RecvError::Closed) => return,
+        // What went away is told again when it comes back.
+        told = now;
+        if timeout(LOOK_AGAIN, installed(&mut events)).await == Ok(false) {
+            return;
+        }
+    }
+}
+
+/// Waits for an install; `false` when the node has stopped.
+async fn installed(events: &mut broadcast::Receiver<Event>) -> bool {
+    loop {
+        match events.recv().await {
+            Ok(Event { kind: EventKind::LicenseInstalled { .. }, .. }) | Err(RecvError::Lagged(_)) => {
+                return true;
             }
+            Ok(_) => {}
+            Err(RecvError::Closed) => return false,
         }
     }
 }

@@ -258,6 +258,7 @@ impl Recorder {
             Reply::Unknown(words) => said("Unknown", words),
             Reply::Busy { .. } => "Busy".to_owned(),
             Reply::Error(words) => said("Error", words),
+            Reply::NeedsEdition { needed } => format!("NeedsEdition {needed}"),
             Reply::VendorData(page) => {
                 self.hide_data(page);
                 let [triad, sessions, checkouts] = [

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use licensing_core::id::{LogIndex, Role};
 use openraft::async_runtime::WatchReceiver;
@@ -43,7 +44,10 @@ pub(crate) async fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), Stri
         return Err(format!("the {} already has a history", shared.config.role));
     }
     match standing {
-        Standing::Unborn | Standing::Member { .. } => change(shared, Standing::Member { triad_id }),
+        Standing::Unborn | Standing::Member { .. } => {
+            shared.is_new.store(true, Ordering::SeqCst);
+            change(shared, Standing::Member { triad_id })
+        }
         Standing::Founding { .. } => Err(format!("the {} is founding the triad itself", shared.config.role)),
         Standing::Joining { .. } => {
             Err(format!("the {} lost its log and must not found anew", shared.config.role))
@@ -136,6 +140,7 @@ async fn founding(shared: &Shared, triad_id: TriadId) {
     if let Err(error) = shared.log.settle().await {
         return shared.fail(format!("cannot found the triad: {error}"));
     }
+    shared.is_new.store(true, Ordering::SeqCst);
     let _ = change(shared, Standing::Member { triad_id });
 }
 

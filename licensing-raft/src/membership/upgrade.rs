@@ -2,9 +2,11 @@
 //!
 //! Every server says in its reports up to which edition it knows. While they differ, nothing happens; once all are there
 //! and know a newer one, the master raises the edition by an entry, after a while in which one may still go back. Until
-//! then the new rules sleep. A triad that serves nothing yet has nothing to go back to and is raised at once.
+//! then the new rules sleep. A triad that serves nothing yet, or that was founded since its master started, has nothing to go back to
+//! and is raised at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use licensing_core::command::Command;
@@ -90,7 +92,8 @@ impl Shared {
     }
 
     fn is_raised_at_once(&self) -> bool {
-        self.machine.look(|state| !state.is_licensed() && !state.edition_held())
+        let is_new = self.is_new.load(Ordering::SeqCst);
+        self.machine.look(|state| (is_new || !state.is_licensed()) && !state.edition_held())
     }
 }
 

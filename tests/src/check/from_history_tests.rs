@@ -22,7 +22,7 @@ fn checkin(handle: u64) -> Asked {
 
 /// The index is that of the handle, which is no use to this judge.
 fn granted(handle: u64) -> Told {
-    Told::Granted { index: LogIndex(handle), handle: Handle(handle) }
+    Told::Granted { index: LogIndex(handle), handle: Handle(handle), with_data: None }
 }
 
 fn refused(in_use: u32) -> Told {

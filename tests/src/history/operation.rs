@@ -68,6 +68,10 @@ pub enum Told {
         index: LogIndex,
         /// Name of the checkout.
         handle: Handle,
+        /// Whether the client's text was kept with it ([`vendor_data::at_first`](super::vendor_data::at_first)); [`None`] of a
+        /// client that keeps something else, or says nothing of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        with_data: Option<bool>,
     },
     /// Its seats are back.
     Returned {

@@ -119,7 +119,7 @@ mod tests {
         let open = recorder.invoke(1, Kind::Open);
         recorder.complete(open, Told::Opened { session: SessionId(3) });
         for told in [
-            Told::Granted { index: LogIndex(4), handle: Handle(4) },
+            Told::Granted { index: LogIndex(4), handle: Handle(4), with_data: Some(true) },
             Told::NoFreeSeats { index: LogIndex(5), in_use: Seats(10) },
             Told::NotLicensed { index: LogIndex(6) },
             Told::NoSeats { index: LogIndex(6) },

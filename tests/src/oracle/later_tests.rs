@@ -21,7 +21,7 @@ fn denied(index: u64) -> Told {
 }
 
 fn granted(index: u64) -> Told {
-    Told::Granted { index: LogIndex(index), handle: Handle(index) }
+    Told::Granted { index: LogIndex(index), handle: Handle(index), with_data: None }
 }
 
 fn not_licensed(index: u64) -> Told {

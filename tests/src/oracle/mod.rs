@@ -51,3 +51,5 @@ pub fn judge_all(history: &History) -> (Verdict, Vec<Violation>) {
 mod later_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_data_tests;

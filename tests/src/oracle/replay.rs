@@ -79,7 +79,9 @@ impl<'a> Case<'a> {
             let after = self.known_before(vanished.kept_until_us);
             let own = self.history.operations.iter().filter(|operation| operation.client == vanished.client);
             events.extend(own.filter_map(|operation| match operation.told {
-                Told::Granted { handle, index } => Some((after.max(index), 2, Event::MayBeReturned(handle))),
+                Told::Granted { handle, index, .. } => {
+                    Some((after.max(index), 2, Event::MayBeReturned(handle)))
+                }
                 _ => None,
             }));
         }

@@ -30,7 +30,7 @@ fn checkin(handle: u64) -> Kind {
 }
 
 fn granted(index: u64) -> Told {
-    Told::Granted { index: LogIndex(index), handle: Handle(index) }
+    Told::Granted { index: LogIndex(index), handle: Handle(index), with_data: None }
 }
 
 fn returned(index: u64) -> Told {
@@ -259,7 +259,7 @@ fn answers_that_cannot_both_be_are_found() {
         .breaks(&[claim::ONE_ENTRY_ONE_ANSWER]);
     Story::new()
         .op(1, checkout(1), granted(201))
-        .op(2, checkout(1), Told::Granted { index: LogIndex(202), handle: Handle(201) })
+        .op(2, checkout(1), Told::Granted { index: LogIndex(202), handle: Handle(201), with_data: None })
         .end(202, &[(201, 1, 1)])
         .breaks(&[claim::HANDLES_ARE_UNIQUE]);
 }

@@ -1,4 +1,5 @@
-//! Vendor data: every server shows with each checkout what its client keeps there, from the entry on that put it there.
+//! Vendor data: every server shows with each checkout what its client keeps there, from the entry on that put it there. Judged are
+//! the checkouts of clients that say whether they keep something with them, in the texts of [`vendor_data`].
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,9 @@ use super::case::{Case, whom};
 use super::claim;
 use crate::history::{Kind, Read, Told, vendor_data};
 
-/// What became of the data of a checkout.
-#[derive(Default)]
+/// What belongs with a checkout.
 struct Kept {
-    /// What its client may have put there when it took the seats.
+    /// What was granted with it.
     at_first: Option<String>,
     /// What its client may have put there later.
     later: Option<String>,
@@ -25,68 +25,51 @@ impl Case<'_> {
         let kept = self.kept();
         let mut reads: Vec<&Read> = self.history.reads.iter().collect();
         reads.sort_by_key(|read| read.applied);
-        let mut last: BTreeMap<Handle, (LogIndex, Option<&str>)> = BTreeMap::new();
-        let nothing = Kept::default();
+        // From which entry on a server has shown the later one.
+        let mut shown_from: BTreeMap<Handle, LogIndex> = BTreeMap::new();
+        let mut first_until: BTreeMap<Handle, LogIndex> = BTreeMap::new();
         for read in reads {
             for held in &read.held {
-                let own = kept.get(&held.handle).unwrap_or(&nothing);
+                let Some(own) = kept.get(&held.handle) else { continue };
                 let data = held.data.as_deref();
-                let is_later = data.is_some() && data == own.later.as_deref();
-                if data.is_some() && !is_later && data != own.at_first.as_deref() {
-                    self.odd(read, held.handle, data, "its client put something else there");
+                let is_later = own.later.is_some() && data == own.later.as_deref();
+                let must_be_later = own.later_from.is_some_and(|from| from <= read.applied)
+                    || shown_from.get(&held.handle).is_some_and(|from| *from <= read.applied);
+                let is_too_early = is_later && first_until.get(&held.handle) == Some(&read.applied);
+                let is_as_at_first = !must_be_later && data == own.at_first.as_deref();
+                if is_too_early || !(is_later || is_as_at_first) {
+                    let detail = format!("{} shows {data:?} with checkout {}", whom(read), held.handle);
+                    self.report(claim::DATA_STAYS, read, detail);
                 }
-                if own.later_from.is_some_and(|from| from <= read.applied) && !is_later {
-                    self.odd(read, held.handle, data, "its client had put something else there");
-                }
-                let before = last.insert(held.handle, (read.applied, data));
-                let Some((index, before)) = before.filter(|(_, before)| *before != data) else { continue };
-                // It changes once, from what was there at first to what was put there later.
-                if index == read.applied || !is_later {
-                    self.odd(read, held.handle, data, &format!("entry {index} had {before:?}"));
-                }
+                let seen = if is_later { &mut shown_from } else { &mut first_until };
+                seen.entry(held.handle)
+                    .and_modify(|at| *at = if is_later { *at } else { read.applied })
+                    .or_insert(read.applied);
             }
         }
     }
 
-    fn odd(&mut self, read: &Read, handle: Handle, data: Option<&str>, why: &str) {
-        self.report(
-            claim::DATA_STAYS,
-            read,
-            format!("{} shows {data:?} with checkout {handle}: {why}", whom(read)),
-        );
-    }
-
-    fn kept(&self) -> BTreeMap<Handle, Kept> {
+    fn kept(&mut self) -> BTreeMap<Handle, Kept> {
         let mut kept: BTreeMap<Handle, Kept> = BTreeMap::new();
         for operation in &self.history.operations {
-            match (&operation.kind, &operation.told) {
-                (Kind::Checkout { feature, seats }, Told::Granted { handle, .. }) => {
-                    kept.entry(*handle).or_default().at_first =
-                        Some(vendor_data::at_first(operation.client, feature, *seats));
-                }
-                (Kind::SetData { handle }, told) => {
-                    let own = kept.entry(*handle).or_default();
-                    own.later = Some(vendor_data::later(operation.client, *handle));
-                    if let Told::DataSet { index } = told {
-                        own.later_from = Some(own.later_from.map_or(*index, |from| from.min(*index)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.strangers_keep(&mut kept);
-        kept
-    }
-
-    /// Checkouts whose grant nobody was told of have what their session's client asked for.
-    fn strangers_keep(&self, kept: &mut BTreeMap<Handle, Kept>) {
-        for held in self.history.reads.iter().flat_map(|read| &read.held) {
-            let own = kept.entry(held.handle).or_default();
-            if own.at_first.is_none()
-                && let Some((client, _)) = self.sessions.iter().find(|(_, session)| **session == held.session)
+            if let (
+                Kind::Checkout { feature, seats },
+                Told::Granted { handle, with_data: Some(with_data), .. },
+            ) = (&operation.kind, &operation.told)
             {
-                own.at_first = Some(vendor_data::at_first(*client, &held.feature, held.seats));
+                self.verdict.with_data += u64::from(*with_data);
+                let at_first = with_data.then(|| vendor_data::at_first(operation.client, feature, *seats));
+                kept.insert(*handle, Kept { at_first, later: None, later_from: None });
             }
         }
+        for operation in &self.history.operations {
+            let Kind::SetData { handle } = &operation.kind else { continue };
+            let Some(own) = kept.get_mut(handle) else { continue };
+            own.later = Some(vendor_data::later(operation.client, *handle));
+            if let Told::DataSet { index } = operation.told {
+                own.later_from = Some(own.later_from.map_or(index, |from| from.min(index)));
+            }
+        }
+        kept
     }
 }

@@ -67,6 +67,8 @@ pub struct Verdict {
     pub denied: u64,
     /// Checkins that were done.
     pub returned: u64,
+    /// Checkouts that were granted with data.
+    pub with_data: u64,
     /// Data that was kept with seats, after they were granted.
     pub data_set: u64,
     /// Licenses that came later.
@@ -94,6 +96,7 @@ impl Verdict {
         self.granted += other.granted;
         self.denied += other.denied;
         self.returned += other.returned;
+        self.with_data += other.with_data;
         self.data_set += other.data_set;
         self.installed += other.installed;
         self.unknown += other.unknown;

@@ -2,47 +2,64 @@
 
 use std::cell::RefCell;
 use std::panic;
-use std::sync::Once;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 /// Panics of one run that are told.
 const TOLD: usize = 3;
 
 thread_local! {
-    /// Those of this thread, where a run is, and how many more there were; `None` elsewhere.
-    static SEEN: RefCell<Option<(Vec<String>, u64)>> = const { RefCell::new(None) };
+    /// Those of this thread, where a run is; `None` elsewhere.
+    static OWN: RefCell<Option<Panics>> = const { RefCell::new(None) };
 }
 
-/// From here on panics of this thread are noted, and the first ones still said by whoever says them.
-pub(super) fn note() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let is_one_more = SEEN.with_borrow_mut(|seen| {
-                let Some((seen, more)) = seen else { return false };
-                let is_one_more = seen.len() >= TOLD;
-                if is_one_more {
-                    *more += 1;
-                } else {
-                    // One line: where, and what it says.
-                    seen.push(info.to_string().replace('\n', " "));
+/// What panicked in a run. Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Panics(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    told: Vec<String>,
+    more: u64,
+}
+
+impl Panics {
+    /// From here on panics of this thread are noted, and the first ones still said by whoever says them.
+    pub(super) fn note(&self) {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                // A handler that panics each time does so thousands of times in a run.
+                let own = OWN.with_borrow(Clone::clone);
+                if own.is_none_or(|own| own.add(&info.to_string())) {
+                    before(info);
                 }
-                is_one_more
-            });
-            // A handler that panics each time does so thousands of times in a run.
-            if !is_one_more {
-                before(info);
-            }
-        }));
-    });
-    SEEN.set(Some((Vec::new(), 0)));
-}
-
-/// What was noted of this thread, which is over.
-pub(super) fn taken() -> Vec<String> {
-    let (mut seen, more) = SEEN.take().unwrap_or_default();
-    if more > 0 {
-        seen.push(format!("and {more} panics more"));
+            }));
+        });
+        OWN.set(Some(self.clone()));
     }
-    seen
+
+    /// Whether it is one of the first.
+    fn add(&self, what: &str) -> bool {
+        let mut seen = self.lock();
+        let is_told = seen.told.len() < TOLD;
+        if is_told {
+            // One line: where, and what it says.
+            seen.told.push(what.replace('\n', " "));
+        } else {
+            seen.more += 1;
+        }
+        is_told
+    }
+
+    /// What was noted, with a word on what was too much to tell.
+    pub(super) fn all(&self) -> Vec<String> {
+        let seen = self.lock();
+        let more = (seen.more > 0).then(|| format!("and {} panics more", seen.more));
+        seen.told.iter().cloned().chain(more).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -41,14 +41,16 @@ const LOOK: Duration = Duration::from_millis(7);
 /// Runs a service under the faults of one seed and judges it. Needs no runtime around it. A run that does not advance any more
 /// is given up, and says so.
 pub fn run<S: Service>(service: S, options: &Options) -> Report {
-    thread::watched(options.clone(), move |options, window| {
-        let thread = Thread::new();
-        let (site, simulated) = thread.runtime.block_on(simulate(service, options.clone(), &window));
+    let (own, given_up) = (options.clone(), options.clone());
+    let run = move |window: Window| {
+        let thread = Thread::new(window.panics.clone());
+        let (site, simulated) = thread.runtime.block_on(simulate(service, own.clone(), &window));
         window.close();
-        let mut report = report(&site, options, simulated);
+        let mut report = report(&site, own, simulated);
         report.violations.extend(thread.left());
         report
-    })
+    };
+    thread::watched(options.seed, options.stands_still, run, |window| thread::stood_still(given_up, window))
 }
 
 /// Lets a scenario of your own happen to a service, without troubles or clients other than the scenario's: for what must
@@ -56,22 +58,26 @@ pub fn run<S: Service>(service: S, options: &Options) -> Report {
 pub fn play<S: Service, F: Future<Output = ()>>(
     service: S,
     seed: u64,
-    scenario: impl FnOnce(Arc<Site<S>>) -> F,
+    scenario: impl FnOnce(Arc<Site<S>>) -> F + Send + 'static,
 ) -> Vec<Violation> {
     mutants::plant_as_told();
-    let thread = Thread::new();
-    let mut violations = thread.runtime.block_on(async {
-        let (site, _moments) = open(service, seed, &Window::default()).await;
-        let looking = tokio::spawn(look(site.clone()));
-        scenario(site.clone()).await;
-        looking.abort();
-        for role in Role::ALL {
-            site.crash(role).await;
-        }
-        site.notes.violations()
-    });
-    violations.extend(thread.left());
-    violations
+    let play = move |window: Window| {
+        let thread = Thread::new(window.panics.clone());
+        let mut violations = thread.runtime.block_on(async {
+            let (site, _moments) = open(service, seed, &window).await;
+            let looking = [tokio::spawn(look(site.clone())), tokio::spawn(advance(site.clone()))];
+            scenario(site.clone()).await;
+            looking.iter().for_each(tokio::task::JoinHandle::abort);
+            for role in Role::ALL {
+                site.crash(role).await;
+            }
+            site.notes.violations()
+        });
+        violations.extend(thread.left());
+        violations
+    };
+    let stands_still = Options::of(seed).stands_still;
+    thread::watched(seed, stands_still, play, |window| thread::untrue(window, stands_still))
 }
 
 type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;
@@ -105,6 +111,7 @@ async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> 
     let watching = [
         tokio::spawn(show_all(site.clone())),
         tokio::spawn(look(site.clone())),
+        tokio::spawn(advance(site.clone())),
         tokio::spawn(versions::tend(site.clone())),
     ];
     let attending = {
@@ -152,6 +159,11 @@ fn report<S: Service>(site: &Site<S>, options: Options, simulated: Duration) -> 
         let (judged, found) = oracle::judge_all(&history);
         verdict = judged;
         violations.extend(found);
+        if !verdict.is_determined() {
+            let detail =
+                "no server showed its state: implement `Service::show`, or say that answers carry no index";
+            violations.push(Violation::new(oracle::claim::END_IS_SEEN, detail));
+        }
     } else {
         violations.extend(blind(&history));
     }
@@ -262,8 +274,15 @@ fn record<S: Service>(site: &Site<S>) {
 async fn look<S: Service>(site: Arc<Site<S>>) {
     loop {
         sleep(LOOK).await;
-        site.notes.advance(site.recorder.now_us());
         site.service.look(&site);
+    }
+}
+
+/// Shows to whoever watches from outside that virtual time goes on.
+async fn advance<S: Service>(site: Arc<Site<S>>) {
+    loop {
+        sleep(LOOK).await;
+        site.notes.advance(site.recorder.now_us());
     }
 }
 

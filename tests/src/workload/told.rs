@@ -19,7 +19,7 @@ pub(crate) fn told(result: Result<Answer, RequestError>) -> Told {
 impl From<Answer> for Told {
     fn from(Answer { index, outcome, .. }: Answer) -> Told {
         match outcome {
-            Outcome::Granted { handle, .. } => Told::Granted { index, handle },
+            Outcome::Granted { handle, .. } => Told::Granted { index, handle, with_data: None },
             Outcome::Returned { .. } => Told::Returned { index },
             Outcome::VendorDataSet { .. } => Told::DataSet { index },
             Outcome::Denied(Denial::NoFreeSeats { in_use, .. }) => Told::NoFreeSeats { index, in_use },

@@ -73,13 +73,22 @@ pub(crate) async fn ask(
     let Some(action) = action_of(kind, number, named) else {
         return Told::NotDone { why: "clients do not ask for that".to_owned() };
     };
-    if let (Kind::Checkout { feature, seats }, 1) = (kind, number % 2) {
+    let keeps = number % 2 == 1;
+    if let (Kind::Checkout { feature, seats }, true) = (kind, keeps) {
         match client.call(with(action.clone(), vendor_data::at_first(number, feature, *seats))).await {
-            Err(RequestError::Refused { reason, .. }) if reason.contains("of the rules") => {}
-            answered => return told(answered),
+            Err(RequestError::NeedsEdition { .. }) => {}
+            answered => return said(told(answered), true),
         }
     }
-    told(client.call(action).await)
+    said(told(client.call(action).await), false)
+}
+
+/// The same, with whether something is kept with the seats.
+fn said(told: Told, kept: bool) -> Told {
+    match told {
+        Told::Granted { index, handle, .. } => Told::Granted { index, handle, with_data: Some(kept) },
+        other => other,
+    }
 }
 
 fn with(action: Action, data: String) -> Action {

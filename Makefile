@@ -65,6 +65,7 @@ mixed:
 # What a registry would get: each crate packed, and built from its package alone, with the oldest Rust that is promised.
 MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 package:
+	rm -rf target/package # what an earlier run left there is not what is packed now
 	rustup toolchain install $(MSRV) --profile minimal
 	cargo +$(MSRV) package --workspace --exclude licensing-tests --exclude licensing-benches --exclude disk-recorder
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use licensing_client::AdminKey;
 use licensing_client::license_file::LicenseFile;
+use licensing_client::protocol::MAX_FRAME_BYTES;
 use licensing_core::id::Role;
 use licensing_raft::{ConfigError, NodeConfig, ServerAddress};
 
@@ -75,11 +76,17 @@ pub struct Limits {
     /// Connections that have not said yet what they are. 4,096 clients may start in the same instant; beyond that
     /// the oldest goes, which is never a peer: peers speak as soon as they connect.
     pub undecided: usize,
+    /// Most pools and most checkouts on one page of a status: a page takes a millisecond or two to make, and other clients wait
+    /// that long.
+    pub page_rows: usize,
+    /// Bytes of texts on one page, for pools and for checkouts each, and of vendor data: all together, with their numbers, stay
+    /// below a frame.
+    pub page_bytes: usize,
 }
 
 /// See the fields.
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 20_000, undecided: 4096 }
+        Limits { connections: 20_000, undecided: 4096, page_rows: 2000, page_bytes: MAX_FRAME_BYTES / 4 }
     }
 }

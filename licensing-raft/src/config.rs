@@ -10,6 +10,7 @@ use licensing_core::id::Role;
 use licensing_core::license::{HeartbeatInterval, License};
 
 use crate::error::ConfigError;
+use crate::pieces::Pieces;
 
 /// How fast the triad notices a dead master. All three servers must use the same values: a server's own lease decides
 /// both how long it trusts a silent leader and how long it may serve without hearing from a quorum.
@@ -141,6 +142,8 @@ pub struct NodeConfig {
     /// How long all servers must have known a newer edition of the rules before the master raises the triad to it by
     /// itself: as long as one may go back to the version before.
     pub upgrade_after: Duration,
+    /// How much is moved at once.
+    pub pieces: Pieces,
     /// The newest edition of the rules this server knows. Less than [`Edition::NEWEST`] only in tests of upgrades.
     pub known_edition: Edition,
 }
@@ -181,6 +184,7 @@ impl NodeConfig {
             snapshot_every: 5000,
             log_kept: 20_000,
             upgrade_after: Duration::from_secs(3600),
+            pieces: Pieces::default(),
             known_edition: Edition::NEWEST,
         })
     }
@@ -214,6 +218,7 @@ impl NodeConfig {
             servers => return Err(ConfigError::NotATriad { servers }),
         }
         self.timings.check()?;
+        self.pieces.check()?;
         if self.session_grace < self.timings.lease() * 2 {
             return Err(ConfigError::Grace {
                 grace_ms: self.session_grace.as_millis() as u64,

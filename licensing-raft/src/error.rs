@@ -60,6 +60,16 @@ pub enum ConfigError {
         /// Characters found.
         length: usize,
     },
+    /// A piece that is empty, or larger than what it travels in.
+    #[error("{what} is {found}: 1 to {limit} can be moved at once")]
+    Pieces {
+        /// Which one.
+        what: &'static str,
+        /// What was given.
+        found: usize,
+        /// The most.
+        limit: usize,
+    },
     /// The operating system gives no random bytes.
     #[error("cannot read random bytes from the operating system: {0}")]
     Randomness(String),

@@ -32,10 +32,11 @@ impl Shared {
         };
         let cut_short = |error: std::io::Error| ProposeError::Unknown(error.to_string());
         let (digest, bytes) = in_background(encode).await.map_err(cut_short)?;
-        if bytes.len() <= MAX_PART_BYTES {
+        let part_bytes = self.config.pieces.part_bytes;
+        if bytes.len() <= part_bytes {
             return self.propose(&Command::Install(Install::Whole(license))).await;
         }
-        for (part, bytes) in (0..).zip(bytes.chunks(MAX_PART_BYTES)) {
+        for (part, bytes) in (0..).zip(bytes.chunks(part_bytes)) {
             let answer = self.propose(&Command::Stage { digest, part, bytes: bytes.to_vec() }).await?;
             if !matches!(answer.outcome, Outcome::Staged { .. }) {
                 return Ok(answer);

@@ -52,6 +52,7 @@ pub mod config;
 pub mod environment;
 pub mod error;
 pub mod node;
+mod pieces;
 pub mod session;
 pub mod versions;
 
@@ -92,6 +93,7 @@ pub use mastership::Mastership;
 pub use mastership::resign::HandOverError;
 pub use membership::upgrade::{UpgradeError, UpgradeStatus};
 pub use node::Node;
+pub use pieces::Pieces;
 pub use session::{AdminAction, ClientAction, Session, SessionError, Wanted};
 
 // What proposals, answers and states are made of.

@@ -71,6 +71,7 @@ pub(crate) async fn assemble(
                 log: Link::start(route.clone(), Lane::Log, &tasks),
                 control: Link::start(route.clone(), Lane::Control, &tasks),
                 snapshot: Link::start(route, Lane::Snapshot, &tasks),
+                chunk_bytes: config.pieces.chunk_bytes,
                 progressed: Progressed::default(),
                 is_purged: is_purged.clone(),
             }

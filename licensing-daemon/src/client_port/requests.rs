@@ -197,8 +197,12 @@ async fn show(server: Arc<Server>, filter: StatusFilter, after: Option<Place>) -
 }
 
 async fn show_vendor_data(server: Arc<Server>, after: Option<DataPlace>) -> Reply {
-    let state = server.node.state();
-    elsewhere(&server, async move { Reply::VendorData(Box::new(status::vendor_data(&state, after))) }).await
+    let (state, limits) = (server.node.state(), server.limits);
+    elsewhere(
+        &server,
+        async move { Reply::VendorData(Box::new(status::vendor_data(&state, &limits, after))) },
+    )
+    .await
 }
 
 /// A page can be large: it is made where nobody waits for anything else.

@@ -1,8 +1,7 @@
 //! The state of the triad as one server knows it, cut into pages that fit a frame.
 
 use licensing_client::protocol::{
-    CheckoutStatus, FeatureStatus, MAX_FRAME_BYTES, Place, ServerStatus, StatusFilter, StatusPage,
-    VendorStatus,
+    CheckoutStatus, FeatureStatus, Place, ServerStatus, StatusFilter, StatusPage, VendorStatus,
 };
 use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, Role};
@@ -11,14 +10,8 @@ use licensing_core::view::CheckoutView;
 use licensing_raft::ServerHealth;
 
 use super::warnings;
+use crate::config::Limits;
 use crate::server::Server;
-
-/// Most pools and most checkouts on one page: a page takes a millisecond or two to make, and other clients wait that long.
-const MAX_ROWS: usize = 2000;
-
-/// Bytes of texts on one page, for pools and for checkouts each: both together, with their numbers, stay below a
-/// frame.
-const MAX_TEXT: usize = MAX_FRAME_BYTES / 4;
 
 /// Bytes of numbers and lengths in one row, at most.
 const ROW_OVERHEAD: usize = 64;
@@ -51,14 +44,16 @@ pub(crate) fn make(server: &Server, filter: &StatusFilter, after: Option<Place>)
         page.warnings = warnings::all(server, &state);
     }
     let after_checkout = match after {
-        None => add_features(&mut page, &state, filter, 0).then_some(Handle(0)),
-        Some(Place::Pools(count)) => add_features(&mut page, &state, filter, count).then_some(Handle(0)),
+        None => add_features(&mut page, &state, filter, &server.limits, 0).then_some(Handle(0)),
+        Some(Place::Pools(count)) => {
+            add_features(&mut page, &state, filter, &server.limits, count).then_some(Handle(0))
+        }
         Some(Place::Checkout(handle)) => Some(handle),
     };
     if let Some(handle) = after_checkout
         && !filter.without_checkouts
     {
-        add_checkouts(&mut page, &state, filter, handle);
+        add_checkouts(&mut page, &state, filter, &server.limits, handle);
     }
     page
 }
@@ -127,14 +122,20 @@ fn server_status(
 }
 
 /// Adds the pools behind so many; `false` when not all fit, and then `more` says so.
-fn add_features(page: &mut StatusPage, state: &State, filter: &StatusFilter, behind: u32) -> bool {
+fn add_features(
+    page: &mut StatusPage,
+    state: &State,
+    filter: &StatusFilter,
+    limits: &Limits,
+    behind: u32,
+) -> bool {
     let mut bytes = 0;
     let wanted =
         (0..).zip(state.pools()).skip(behind as usize).filter(|(_, pool)| is_wanted(filter, pool.feature));
     for (place, pool) in wanted {
         let host_id = pool.host_id.as_deref().map_or(0, str::len);
         bytes += ROW_OVERHEAD + pool.feature.len() + pool.version.len() + pool.vendor.len() + host_id;
-        if page.features.len() == MAX_ROWS || bytes > MAX_TEXT {
+        if is_full(page.features.len(), bytes, limits) {
             page.more = Some(Place::Pools(place));
             return false;
         }
@@ -152,12 +153,18 @@ fn add_features(page: &mut StatusPage, state: &State, filter: &StatusFilter, beh
     true
 }
 
-fn add_checkouts(page: &mut StatusPage, state: &State, filter: &StatusFilter, after: Handle) {
+fn add_checkouts(
+    page: &mut StatusPage,
+    state: &State,
+    filter: &StatusFilter,
+    limits: &Limits,
+    after: Handle,
+) {
     let mut bytes = 0;
     let mut last = after;
     for checkout in state.checkouts_after(after).filter(|checkout| is_wanted(filter, checkout.feature)) {
         bytes += text_bytes(&checkout);
-        if page.checkouts.len() == MAX_ROWS || bytes > MAX_TEXT {
+        if is_full(page.checkouts.len(), bytes, limits) {
             page.more = Some(Place::Checkout(last));
             return;
         }
@@ -180,6 +187,11 @@ fn add_checkouts(page: &mut StatusPage, state: &State, filter: &StatusFilter, af
             keeper: checkout.keeper,
         });
     }
+}
+
+/// Whether one more row, with which there are so many bytes, is too much. One row always fits, or nothing would ever be told.
+fn is_full(rows: usize, bytes: usize, limits: &Limits) -> bool {
+    rows > 0 && (rows >= limits.page_rows || bytes > limits.page_bytes)
 }
 
 fn is_wanted(filter: &StatusFilter, feature: &str) -> bool {

@@ -1,18 +1,16 @@
 //! The vendor data one server has applied, cut into pages that fit a frame.
 
-use licensing_client::protocol::{DataPlace, MAX_FRAME_BYTES, TriadValue, VendorDataPage};
+use licensing_client::protocol::{DataPlace, TriadValue, VendorDataPage};
 use licensing_core::id::{Handle, SessionId};
 use licensing_core::state::State;
 
-/// Bytes of what sessions and checkouts have on one page: with the triad's own, which has a limit of its own, it stays below a
-/// frame.
-const MAX_BYTES: usize = MAX_FRAME_BYTES / 2;
+use crate::config::Limits;
 
 /// Bytes of a name and a length, at most.
 const ROW_OVERHEAD: usize = 16;
 
 /// The page that begins there, or the first one.
-pub(crate) fn make(state: &State, after: Option<DataPlace>) -> VendorDataPage {
+pub(crate) fn make(state: &State, limits: &Limits, after: Option<DataPlace>) -> VendorDataPage {
     let mut page = VendorDataPage::default();
     if after.is_none() {
         let value = |(key, value, set_at): (&str, &[u8], _)| TriadValue {
@@ -22,10 +20,12 @@ pub(crate) fn make(state: &State, after: Option<DataPlace>) -> VendorDataPage {
         };
         page.triad = state.triad_data().map(value).collect();
     }
-    let mut bytes = 0;
+    let (mut bytes, mut rows) = (0, 0);
+    // One always fits, or nothing would ever be told.
     let mut fits = |data: &[u8]| {
         bytes += ROW_OVERHEAD + data.len();
-        bytes <= MAX_BYTES
+        rows += 1;
+        rows == 1 || (bytes <= limits.page_bytes && rows <= limits.page_rows)
     };
     let (session, handle) = match after {
         None => (Some(SessionId(0)), Handle(0)),

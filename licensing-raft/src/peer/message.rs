@@ -15,9 +15,6 @@ use crate::membership::standing::{Standing, TriadId};
 /// do; servers of neighbouring versions always have one in common.
 pub const PEER_PROTOCOLS: (u16, u16) = (1, 1);
 
-/// Bytes of state in one snapshot chunk.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
-
 /// Which connection carries what: a large append must not delay a heartbeat, a snapshot neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Lane {

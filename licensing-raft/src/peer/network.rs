@@ -18,7 +18,7 @@ use crate::engine::types::{
 };
 use crate::peer::failure::{RpcResult, rpc_error, streaming, unexpected};
 use crate::peer::link::Link;
-use crate::peer::message::{CHUNK_BYTES, Chunk, PeerReply, PeerRequest};
+use crate::peer::message::{Chunk, PeerReply, PeerRequest};
 use crate::peer::pipeline::{AppendLane, IsPurged, Progressed, pipelined};
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
@@ -30,6 +30,8 @@ pub(crate) struct PeerLinks {
     pub(crate) log: Link,
     pub(crate) control: Link,
     pub(crate) snapshot: Link,
+    /// See [`Pieces::chunk_bytes`](crate::Pieces::chunk_bytes).
+    pub(crate) chunk_bytes: usize,
     /// When the peer last took entries or a snapshot.
     pub(crate) progressed: Progressed,
     /// Whether this server has an entry only in a snapshot.
@@ -191,7 +193,7 @@ async fn send_snapshot(
     let checksum = crc32c::crc32c(&state);
     let mut offset = 0;
     loop {
-        let end = state.len().min(offset + CHUNK_BYTES);
+        let end = state.len().min(offset + links.chunk_bytes);
         let chunk = Chunk {
             vote,
             meta: snapshot.meta.clone(),

@@ -47,7 +47,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             was_master = true;
         }
         let state = shared.machine.state();
-        let silent = shared.signs_of_life.silent_for(&state, now, grace);
+        let silent = shared.signs_of_life.silent_for(&state, now, grace, shared.config.pieces.sessions);
         if !silent.is_empty() {
             expire(&shared, silent, state.last_index()).await;
         }

@@ -8,9 +8,6 @@ use licensing_core::id::SessionId;
 use licensing_core::state::State;
 use tokio::time::Instant;
 
-/// Sessions ended by one proposal: keeps an entry small when a thousand clients vanish at once.
-const SESSIONS_PER_PROPOSAL: usize = 1024;
-
 /// Sessions looked at under one lock: a sign of life must not wait for a hundred thousand others.
 const SESSIONS_PER_LOCK: usize = 1024;
 
@@ -33,8 +30,14 @@ impl SignsOfLife {
         self.lock().clear();
     }
 
-    /// The sessions of `state` that have been silent for `grace` at `now`.
-    pub(crate) fn silent_for(&self, state: &State, now: Instant, grace: Duration) -> Vec<SessionId> {
+    /// The sessions of `state` that have been silent for `grace` at `now`, `most` of them.
+    pub(crate) fn silent_for(
+        &self,
+        state: &State,
+        now: Instant,
+        grace: Duration,
+        most: usize,
+    ) -> Vec<SessionId> {
         let sessions: Vec<SessionId> = state.sessions().collect();
         let mut silent = Vec::new();
         for some in sessions.chunks(SESSIONS_PER_LOCK) {
@@ -44,7 +47,7 @@ impl SignsOfLife {
             silent.extend(some.iter().filter(is_silent));
         }
         self.forget_ended(&sessions);
-        silent.truncate(SESSIONS_PER_PROPOSAL);
+        silent.truncate(most);
         silent
     }
 

@@ -14,22 +14,22 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::sync::oneshot;
 
 use crate::engine::types::{Entry, LogId, Types, Vote};
+use crate::pieces::Pieces;
 use crate::store::contents::Contents;
 use crate::store::persist::{Persist, Write};
-
-/// Bytes of entries handed to one replication request: with its envelope it stays below a peer frame.
-const READ_BYTES: usize = 2 << 20;
 
 /// The log of one server; clones share it.
 #[derive(Clone)]
 pub(crate) struct LogStore {
     memory: Arc<Mutex<Contents>>,
     persist: Arc<dyn Persist>,
+    /// See [`Pieces::read_bytes`].
+    read_bytes: usize,
 }
 
 impl LogStore {
-    pub(crate) fn new(contents: Contents, persist: Arc<dyn Persist>) -> LogStore {
-        LogStore { memory: Arc::new(Mutex::new(contents)), persist }
+    pub(crate) fn new(contents: Contents, persist: Arc<dyn Persist>, pieces: Pieces) -> LogStore {
+        LogStore { memory: Arc::new(Mutex::new(contents)), persist, read_bytes: pieces.read_bytes }
     }
 
     /// Finishes and syncs what is queued.
@@ -103,7 +103,7 @@ impl RaftLogReader<Types> for LogStore {
         if self.is_purged(start) {
             return Ok(Vec::new());
         }
-        Ok(self.entries(start..end, READ_BYTES))
+        Ok(self.entries(start..end, self.read_bytes))
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {

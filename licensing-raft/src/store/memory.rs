@@ -78,12 +78,12 @@ impl MemoryDisk {
     }
 
     /// What a server finds on it. What its former life had not synced is gone: it was only in that life's queue.
-    pub(crate) fn open(&self, _config: &NodeConfig) -> Store {
+    pub(crate) fn open(&self, config: &NodeConfig) -> Store {
         let (queue, writes) = mpsc::unbounded_channel();
         let contents = self.lock().log.clone();
         let (disk, writes, noted) = (self.clone(), Mutex::new(Some(writes)), Arc::default());
         Store {
-            log: LogStore::new(contents, Arc::new(Queue { queue, disk, writes, noted })),
+            log: LogStore::new(contents, Arc::new(Queue { queue, disk, writes, noted }), config.pieces),
             shelf: Arc::new(self.clone()),
             standing: Arc::new(self.clone()),
             remarks: Vec::new(),

@@ -100,7 +100,7 @@ impl Store {
         let writer = Writer::start(disk, on_failure)
             .map_err(|source| io_error("start the writer thread for", directory.path(), source))?;
         Ok(Store {
-            log: LogStore::new(contents, Arc::new(writer)),
+            log: LogStore::new(contents, Arc::new(writer), config.pieces),
             shelf: Arc::new(shelf),
             standing: Arc::new(directory),
             remarks,

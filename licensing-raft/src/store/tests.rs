@@ -18,6 +18,7 @@ use super::journal::FILE_BYTES;
 use super::persist::{Persist, Write};
 use super::*;
 
+use crate::Pieces;
 use crate::engine::types::{Entry, LogId, Payload, Types, Vote};
 use crate::machine::Machine;
 use crate::membership::standing::TriadId;
@@ -36,7 +37,11 @@ impl StoreBuilder<Types, LogStore, Machine, TempDir> for DiskBuilder {
         let dir = tempfile::tempdir().unwrap();
         let Opened { disk, contents } = Disk::open(dir.path(), FILE_BYTES).unwrap().unwrap();
         let shelf = Arc::new(FileShelf::new(dir.path()));
-        Ok((dir, LogStore::new(contents, writer(disk)), Machine::new(shelf, Edition::NEWEST)))
+        Ok((
+            dir,
+            LogStore::new(contents, writer(disk), Pieces::default()),
+            Machine::new(shelf, Edition::NEWEST),
+        ))
     }
 }
 
@@ -248,7 +253,7 @@ async fn entries_to_send_begin_where_they_were_asked_to_begin_or_are_none() {
     disk.commit(&[Write::Append((0..10).map(|index| entry(1, index)).collect())], None).unwrap();
     drop(disk);
     let Opened { disk, contents } = open(dir.path());
-    let mut log = LogStore::new(contents, writer(disk));
+    let mut log = LogStore::new(contents, writer(disk), Pieces::default());
     log.purge(LogId::new(leader(1), 4)).await.unwrap();
     let mut first = async |start| {
         let entries = log.limited_get_log_entries(start, 10).await.unwrap();

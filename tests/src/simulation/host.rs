@@ -112,6 +112,11 @@ impl Host {
         }
     }
 
+    /// Random numbers for one purpose on this host.
+    pub fn random(&self, purpose: &str) -> Stream {
+        Stream::new(self.seed, &format!("{purpose} of the {}", self.role))
+    }
+
     /// Starts a node on this host.
     ///
     /// Errors: why it does not start.

@@ -12,6 +12,7 @@ use licensing_core::id::{LogIndex, Role, Seats};
 use licensing_core::state::State;
 use licensing_raft::{Node, NodeConfig};
 
+use super::host::Host;
 use super::service::Shown;
 use crate::history::{Count, Held};
 
@@ -43,8 +44,16 @@ pub(crate) const GRACE: Duration = Duration::from_secs(6);
 /// Entries after which a snapshot is made: few, so that there are many.
 const SNAPSHOT_EVERY: u64 = 200;
 
-/// Makes happen in thirty seconds what takes hours elsewhere.
-pub(crate) fn hasten(config: &mut NodeConfig) {
+/// Makes happen in thirty seconds what takes hours elsewhere, and to a small state what happens to a large one: on every other host
+/// entries, snapshots, licenses and ends of sessions go in small pieces.
+pub(crate) fn hasten(config: &mut NodeConfig, host: &Host) {
+    let random = host.random("pieces");
+    if random.chance(50) {
+        config.pieces.read_bytes = 1 + random.below(400) as usize;
+        config.pieces.chunk_bytes = 20 + random.below(2_000) as usize;
+        config.pieces.part_bytes = 50 + random.below(400) as usize;
+        config.pieces.sessions = 1;
+    }
     config.snapshot_every = SNAPSHOT_EVERY;
     config.log_kept = SNAPSHOT_EVERY;
     config.failback_hold = Duration::from_secs(1);

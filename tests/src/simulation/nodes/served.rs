@@ -111,7 +111,7 @@ impl<S: NodeService> Service for Nodes<S> {
         let license = self.license();
         let mut config = NodeConfig::from_license(&license.license, host.role(), "memory")
             .map_err(|error| error.to_string())?;
-        hasten(&mut config);
+        hasten(&mut config, host);
         let compiled = Compiled::from_text("demo.lic", &license.text).map_err(|error| error.to_string())?;
         let server = self.own.start(host, config, license).await?;
         host.spawn(install_first(server.node().clone(), compiled));

@@ -8,6 +8,7 @@ mod licenses;
 pub mod names;
 mod operator;
 mod overheard;
+mod pages;
 mod parts;
 mod served;
 

@@ -4,6 +4,8 @@
 pub mod claim {
     /// The triad's own vendor data is as durable as seats.
     pub const COUNT_STAYS: &str = "what was counted in the triad's own data stays counted";
+    /// However small they are.
+    pub const PAGES_TELL_ALL: &str = "the pages of a status tell all that the server has";
     /// Of two who read and write, one notices.
     pub const COUNTED_IN_TURN: &str = "nobody counts in the triad's own data on what is not there any more";
 }
@@ -38,6 +40,8 @@ pub mod seen {
     pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
     /// The triad's own vendor data was set.
     pub const COUNTED: &str = "numbers counted up in the triad's own data";
+    /// All pages of a status were compared with the state.
+    pub const PAGES: &str = "statuses compared page by page";
     /// It could not be, because the rules did not allow it yet.
     pub const COUNT_SLEPT: &str = "numbers not counted up for want of the edition";
     /// An operator forbade a newer edition for the time being.
@@ -60,6 +64,7 @@ pub mod seen {
         REREAD,
         SECOND,
         COUNTED,
+        PAGES,
     ];
 
     /// What a run set with upgrades must have seen besides.

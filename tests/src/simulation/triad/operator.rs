@@ -19,6 +19,7 @@ use super::dialing::{Dialing, OPERATOR as NUMBER};
 use super::licenses;
 use super::names::seen;
 use super::overheard::Sniffed;
+use super::pages;
 use super::parts::Triad;
 use crate::history::{Kind, Told};
 use crate::simulation::host::FIRST_PORT;
@@ -37,7 +38,7 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
         sleep(random.between_us(500_000, 5_000_000)).await;
         // A single server has nobody to hand over to.
         let least = if site.service.kind.roles().len() == 1 { 45 } else { 0 };
-        match least + random.below(140 - least) {
+        match least + random.below(155 - least) {
             0..25 => {
                 site.count(seen::PREFERENCE);
                 let role = [None, Some(Role::Primary), Some(Role::Secondary)][random.below(3) as usize];
@@ -64,6 +65,10 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
             105..115 => drop(decide(site, Upgrade::Finish).await),
             115..120 => drop(decide(site, Upgrade::Hold).await),
             120..125 => drop(decide(site, Upgrade::Release).await),
+            140.. => {
+                let roles = site.service.kind.roles();
+                pages::look(site, roles[random.below(roles.len() as u64) as usize]).await;
+            }
             _ => {
                 if let Some(node) = serving(site) {
                     count_up(&site.service.counting, site, &node).await;

@@ -65,9 +65,13 @@ impl Service for Triad {
             files.push(file("zeta.lic", licenses::second(self.kind)));
         }
         node_config.upgrade_after = UPGRADE_AFTER;
-        nodes::hasten(&mut node_config);
+        nodes::hasten(&mut node_config, host);
         let node = host.start_node(node_config.clone()).await?;
-        let simulated = SimulatedServer::new(node, &DaemonConfig::new(node_config, files));
+        let mut config = DaemonConfig::new(node_config, files);
+        let random = host.random("pages");
+        (config.limits.page_rows, config.limits.page_bytes) =
+            (1 + random.below(5) as usize, random.below(2_000) as usize);
+        let simulated = SimulatedServer::new(node, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());
         let listener = move |stream, from| at.spawn(serving.serve(stream, address_of(from)));

@@ -59,6 +59,7 @@ fn denials() -> Vec<Denial> {
         Denial::UnknownVendor { vendor: text() },
         Denial::VendorDataFull { limit: 0 },
         Denial::VendorDataChanged { key: text(), set_at: None },
+        Denial::PartsMissing { parts: 0 },
     ]
 }
 
@@ -69,7 +70,7 @@ fn denials_keep_their_numbers() {
         "0 UnknownSession, 1 WrongToken, 2 ForgottenRequest, 3 TooManyUnanswered, 4 TooManySessions, 5 BadLicense, \
          6 InvalidParameter, 7 BadVersion, 8 NoLicense, 9 UnknownFeature, 10 VersionNotLicensed, 11 NotStarted, \
          12 Expired, 13 MoreThanLicensed, 14 NoFreeSeats, 15 UnknownHandle, 16 NotTheHolder, 17 NothingToRemove, \
-         18 UnknownVendor, 19 VendorDataFull, 20 VendorDataChanged"
+         18 UnknownVendor, 19 VendorDataFull, 20 VendorDataChanged, 21 PartsMissing"
     );
 }
 

@@ -6,7 +6,7 @@ use licensing_core::command::{Command, Install, MAX_PART_BYTES};
 use licensing_core::digest::Digest;
 use licensing_core::encode::compiled;
 use licensing_core::license::Compiled;
-use licensing_core::outcome::{Answer, Outcome};
+use licensing_core::outcome::{Answer, Denial, Outcome};
 
 use crate::engine::runtime::in_background;
 use crate::error::ProposeError;
@@ -19,6 +19,13 @@ const PART_OVERHEAD: usize = 128;
 // A license never makes a proposal that is too large: what is longer than a part travels in parts.
 const _: () = assert!(MAX_PART_BYTES + PART_OVERHEAD < MAX_PROPOSAL_BYTES);
 
+/// How often a license that was disturbed on its way begins anew.
+const TRIES: u32 = 8;
+
+fn cut_short(error: std::io::Error) -> ProposeError {
+    ProposeError::Unknown(error.to_string())
+}
+
 impl Shared {
     /// Proposes the license. A long one goes ahead in parts, and what it makes of the pools is worked out while nobody waits
     /// for it; the answer is that of the entry that makes the parts valid, or of the part that was denied.
@@ -30,19 +37,36 @@ impl Shared {
             let bytes = compiled::to_bytes(&encoded);
             (Digest::of(&bytes), bytes)
         };
-        let cut_short = |error: std::io::Error| ProposeError::Unknown(error.to_string());
         let (digest, bytes) = in_background(encode).await.map_err(cut_short)?;
-        let part_bytes = self.config.pieces.part_bytes;
-        if bytes.len() <= part_bytes {
+        if bytes.len() <= self.config.pieces.part_bytes {
             return self.propose(&Command::Install(Install::Whole(license))).await;
         }
-        for (part, bytes) in (0..).zip(bytes.chunks(part_bytes)) {
+        // One on its way makes another one begin anew. Those of this server wait for each other; the last ones of a master of the
+        // past may still come between.
+        let _alone = self.installing.lock().await;
+        let mut tries = 0..TRIES;
+        loop {
+            let answer = self.install_in_parts(&license, digest, &bytes).await?;
+            let is_disturbed = matches!(answer.outcome, Outcome::Denied(Denial::PartsMissing { .. }));
+            if !is_disturbed || tries.next().is_none() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    async fn install_in_parts(
+        &self,
+        license: &Arc<Compiled>,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Answer, ProposeError> {
+        for (part, bytes) in (0..).zip(bytes.chunks(self.config.pieces.part_bytes)) {
             let answer = self.propose(&Command::Stage { digest, part, bytes: bytes.to_vec() }).await?;
             if !matches!(answer.outcome, Outcome::Staged { .. }) {
                 return Ok(answer);
             }
         }
-        let state = self.machine.state();
+        let (state, license) = (self.machine.state(), license.clone());
         if let Some(prepared) =
             in_background(move || state.prepare(license, digest)).await.map_err(cut_short)?
         {

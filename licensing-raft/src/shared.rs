@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) remarks: Vec<String>,
     /// Stopping: still answers its peers, takes no mastership and no proposals.
     pub(crate) leaving: AtomicBool,
+    /// One license at a time is on its way from here.
+    pub(crate) installing: tokio::sync::Mutex<()>,
     /// The triad was founded in this life of this server: nobody has anything to go back to yet.
     pub(crate) is_new: AtomicBool,
     /// Answers nobody any more.

@@ -112,6 +112,7 @@ pub(crate) async fn assemble(
         troubles,
         remarks: store.remarks,
         leaving: AtomicBool::new(false),
+        installing: tokio::sync::Mutex::default(),
         is_new: AtomicBool::new(false),
         stopped: AtomicBool::new(false),
         handovers: AtomicU32::new(0),

@@ -33,6 +33,10 @@ const FOUND_SOMETHING: &[(Kind, u64)] = &[
     // A leader of the past made a quorum with a server that had lost its disk.
     (Kind::Upgrade, 3_000_291),
     (Kind::Triad, 3_001_712),
+    // Two long licenses on their way at the same time: the parts of one were missed by the other.
+    (Kind::Upgrade, 9_000_128),
+    (Kind::Upgrade, 9_000_261),
+    (Kind::Triad, 9_000_289),
     // The harness took a server for away that had just come back.
     (Kind::Triad, 777_242),
     (Kind::Triad, 3_003_652),

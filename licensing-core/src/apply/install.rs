@@ -60,10 +60,7 @@ impl State {
         let mut staging = match known {
             Some(staging) => staging.clone(),
             None if part == 0 => Staging::new(digest),
-            None => {
-                let what = format!("part {part} of a license that is not on its way: begin with part 0");
-                return Err(Denial::InvalidParameter { what });
-            }
+            None => return Err(Denial::PartsMissing { parts: 0 }),
         };
         staging.add(part, bytes, self.clock)?;
         let parts = count(staging.parts.len());
@@ -75,14 +72,14 @@ impl State {
     fn staged(&mut self, digest: &Digest) -> Result<(Arc<Compiled>, Option<Laid>), Denial> {
         let prepared = self.aside.take(digest);
         let staging = self.staging.as_deref().filter(|staging| staging.digest == *digest);
-        let missing = || refused("its parts are not all here: send them again".to_owned());
-        let staging = staging.ok_or_else(missing)?;
+        let missing = |parts| Denial::PartsMissing { parts };
+        let staging = staging.ok_or(missing(0))?;
         if let Some((compiled, laid)) = prepared
             && staging.is_complete()
         {
             return Ok((compiled, Some(laid)));
         }
-        let bytes = staging.joined().ok_or_else(missing)?;
+        let bytes = staging.joined().ok_or_else(|| missing(count(staging.parts.len())))?;
         let compiled = compiled::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
         Ok((Arc::new(compiled), None))
     }

@@ -61,7 +61,7 @@ impl Staging {
             return Ok(());
         }
         if place != next {
-            return refused(format!("part {part} of a license came after {next} parts: begin with part 0"));
+            return Err(Denial::PartsMissing { parts: u32::try_from(next).unwrap_or(u32::MAX) });
         }
         if self.bytes + bytes.len() > MAX_STAGED_BYTES {
             return refused(format!(

@@ -51,6 +51,7 @@ impl Denial {
             Denial::VendorDataFull { .. } => {
                 (-23, -59, "License server temporarily busy (new server connecting)")
             }
+            Denial::PartsMissing { .. } => (-12, -16, "Invalid returned data from license server"),
             Denial::VendorDataChanged { .. } => (-42, -41, "Invalid parameter"),
             Denial::UnknownVendor { .. } => (-97, -2, "The desired vendor daemon is down"),
         }

@@ -133,6 +133,12 @@ pub enum Denial {
         /// The entry that set what is there now; `None` when nothing is there.
         set_at: Option<LogIndex>,
     },
+    /// A part of a license does not follow what is there, or not all of them are: another license was on its way meanwhile, or
+    /// it took too long. Nothing was installed; begin again with part 0.
+    PartsMissing {
+        /// How many parts of it are there.
+        parts: u32,
+    },
 }
 
 impl Denial {
@@ -161,6 +167,7 @@ impl Denial {
             Denial::NothingToRemove { .. } => 18,
             Denial::VendorDataChanged { .. } => 19,
             Denial::VendorDataFull { .. } => 20,
+            Denial::PartsMissing { .. } => 21,
         }
     }
 }
@@ -209,6 +216,13 @@ impl fmt::Display for Denial {
             }
             Denial::NothingToRemove { what } => write!(f, "nothing to remove: {what}"),
             Denial::UnknownVendor { vendor } => write!(f, "no license of vendor `{vendor}` is served here"),
+            Denial::PartsMissing { parts } => {
+                write!(
+                    f,
+                    "only {} of the license are here: begin again with part 0",
+                    counted(u64::from(*parts), "part")
+                )
+            }
             Denial::VendorDataFull { limit } => {
                 write!(f, "{limit} bytes of vendor data are kept already, which is the limit: keep less")
             }

@@ -238,6 +238,7 @@ impl Case {
             Denial::NoFreeSeats { in_use, licensed, .. } => format!("{in_use}/{licensed}"),
             Denial::UnknownHandle { handle } | Denial::NotTheHolder { handle } => self.label(*handle),
             Denial::UnknownVendor { vendor } => vendor.clone(),
+            Denial::PartsMissing { parts } => parts.to_string(),
             Denial::VendorDataFull { limit } => limit.to_string(),
             Denial::VendorDataChanged { key, set_at } => {
                 format!("{key} {}", set_at.map_or("none".to_owned(), |index| index.to_string()))

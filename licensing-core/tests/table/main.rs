@@ -47,7 +47,7 @@ use case::Case;
 use words::{moment, words};
 
 /// Every name of a denial, in the order of their [`Denial::rank`].
-const REASONS: [&str; 21] = [
+const REASONS: [&str; 22] = [
     "UnknownSession",
     "WrongToken",
     "ForgottenRequest",
@@ -69,6 +69,7 @@ const REASONS: [&str; 21] = [
     "NothingToRemove",
     "VendorDataChanged",
     "VendorDataFull",
+    "PartsMissing",
 ];
 
 #[test]

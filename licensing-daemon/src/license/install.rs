@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use licensing_client::license_file::LicenseFile;
-use licensing_core::outcome::Outcome;
+use licensing_core::outcome::{Denial, Outcome};
 use tracing::{info, warn};
 
 use crate::server::Server;
@@ -16,23 +16,12 @@ const INSTALL_PAUSE: Duration = Duration::from_millis(50);
 ///
 /// Fails when the servers say no to one, which will not change by asking again.
 pub(crate) async fn install(server: &Server) -> Result<(), String> {
-    begin_with_newest_rules(server).await;
     for file in server.licenses() {
         while !install_one(server, &file).await? {
             tokio::time::sleep(INSTALL_PAUSE).await;
         }
     }
     Ok(())
-}
-
-/// Servers that serve nothing yet have nothing to go back to: they need not wait as an upgrade does. One that is not there,
-/// or another problem, leaves it to the node to raise the edition in its time.
-async fn begin_with_newest_rules(server: &Server) {
-    if !server.is_licensed()
-        && let Err(problem) = server.node.finish_upgrade().await
-    {
-        info!("the newest rules do not apply yet: {problem}");
-    }
 }
 
 /// Whether the file's vendor is served now; `false` when nobody could say.
@@ -48,6 +37,11 @@ async fn install_one(server: &Server, file: &Arc<LicenseFile>) -> Result<bool, S
     match server.node.install(file.compiled()).await {
         Ok(answer) => match answer.outcome {
             Outcome::Installed { .. } => Ok(true),
+            // Disturbed again and again: it may go better in a moment.
+            Outcome::Denied(denial @ Denial::PartsMissing { .. }) => {
+                info!("the license is not installed yet: {denial}");
+                Ok(false)
+            }
             Outcome::Denied(denial) => Err(format!("{}: {denial}", file.path.display())),
             other => {
                 warn!("unexpected answer to Install: {other:?}");

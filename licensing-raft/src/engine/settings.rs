@@ -1,5 +1,7 @@
 //! How a node is set: what the three must have in common, and what openraft is told.
 
+use std::time::Duration;
+
 use licensing_core::mutant::{Mutant, planted};
 use openraft::{Config, SnapshotPolicy};
 
@@ -13,12 +15,13 @@ pub(crate) fn rules(config: &NodeConfig) -> String {
 
 /// openraft's settings; why each is what it is stands in ADR 0005.
 pub(crate) fn of_openraft(config: &NodeConfig) -> Config {
-    let timings = &config.timings;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (heartbeat_ms, lease_ms) = (millis(config.timings.heartbeat()), millis(config.timings.lease()));
     Config {
         cluster_name: "triad".to_owned(),
-        heartbeat_interval: timings.heartbeat_ms,
-        election_timeout_min: (timings.heartbeat_ms * 2).min(timings.lease_ms - 1),
-        election_timeout_max: timings.lease_ms,
+        heartbeat_interval: heartbeat_ms,
+        election_timeout_min: (heartbeat_ms * 2).min(lease_ms - 1),
+        election_timeout_max: lease_ms,
         // Its ticks would do nothing but elections and heartbeats.
         enable_tick: false,
         enable_elect: false,

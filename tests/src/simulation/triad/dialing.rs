@@ -13,6 +13,9 @@ use crate::simulation::nodes::client::Way;
 /// The operator's number among the clients.
 pub(super) const OPERATOR: u32 = 999_999;
 
+/// The number of those who take servers at their word.
+pub(super) const SCEPTIC: u32 = 999_997;
+
 /// Connections of one client.
 #[derive(Clone)]
 pub(super) struct Dialing {

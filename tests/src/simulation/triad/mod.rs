@@ -10,7 +10,9 @@ mod operator;
 mod overheard;
 mod pages;
 mod parts;
+mod sceptics;
 mod served;
+mod undone;
 
 pub use kind::Kind;
 pub use parts::{Server, Triad};

@@ -4,6 +4,8 @@
 pub mod claim {
     /// The triad's own vendor data is as durable as seats.
     pub const COUNT_STAYS: &str = "what was counted in the triad's own data stays counted";
+    /// Not master, or busy: a client may believe it and never ask again.
+    pub const NOT_DONE_STAYS: &str = "what a server says it has not done is never done";
     /// However small they are.
     pub const PAGES_TELL_ALL: &str = "the pages of a status tell all that the server has";
     /// Of two who read and write, one notices.
@@ -40,6 +42,8 @@ pub mod seen {
     pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
     /// The triad's own vendor data was set.
     pub const COUNTED: &str = "numbers counted up in the triad's own data";
+    /// A session whose requests were not all done, and never were.
+    pub const UNDONE: &str = "sessions with requests that were not done";
     /// All pages of a status were compared with the state.
     pub const PAGES: &str = "statuses compared page by page";
     /// It could not be, because the rules did not allow it yet.
@@ -65,6 +69,7 @@ pub mod seen {
         SECOND,
         COUNTED,
         PAGES,
+        UNDONE,
     ];
 
     /// What a run set with upgrades must have seen besides.

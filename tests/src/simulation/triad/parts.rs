@@ -8,6 +8,7 @@ use licensing_raft::Node;
 use super::counting::Counting;
 use super::kind::Kind;
 use super::overheard::Sniffed;
+use super::undone::Undone;
 use crate::simulation::nodes::{HasNode, Watch};
 
 /// The reference server.
@@ -17,6 +18,7 @@ pub struct Triad {
     pub(super) watch: Mutex<Watch>,
     pub(super) duplicates: Sniffed,
     pub(super) counting: Counting,
+    pub(super) undone: Undone,
 }
 
 impl Triad {

@@ -17,7 +17,7 @@ use licensing_raft::NodeConfig;
 
 use super::dialing::{Dialing, OPERATOR};
 use super::parts::{Server, Triad};
-use super::{duplicates, licenses, operator};
+use super::{duplicates, licenses, operator, sceptics};
 use crate::history::{Kind, Later, Told};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
@@ -157,10 +157,11 @@ impl Service for Triad {
     }
 
     async fn attend(&self, site: Arc<Site<Triad>>) {
-        tokio::join!(operator::work(&site), duplicates::send(&site));
+        tokio::join!(operator::work(&site), duplicates::send(&site), sceptics::work(&site));
     }
 
     async fn heal(&self, site: &Site<Triad>) {
+        self.undone.look(site);
         operator::undo(site).await;
         let random = site.random("last versions");
         // Otherwise the run ends in the middle of an upgrade.

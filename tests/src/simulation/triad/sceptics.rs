@@ -77,11 +77,9 @@ async fn ask(site: &Site<Triad>, role: Role, session: SessionId, token: Token, n
     let (feature, version) = ("nothing".to_owned(), "1.0".to_owned());
     let action = Action::Checkout { vendor: None, feature, version, seats: Seats(1) };
     let (request, acknowledged) = (RequestId(number), RequestId(0));
-    match direct.request(Request::Call { session, token, request, acknowledged, action }).await {
-        Ok(Reply::NotMaster(_) | Reply::Busy { .. }) => {
-            site.service.undone.list().push((session, token, request));
-        }
-        // Done, or nobody knows.
-        _ => {}
+    let answered = direct.request(Request::Call { session, token, request, acknowledged, action }).await;
+    // Otherwise it was done, or nobody knows.
+    if let Ok(Reply::NotMaster(_) | Reply::Busy { .. }) = answered {
+        site.service.undone.list().push((session, token, request));
     }
 }

@@ -94,7 +94,9 @@ impl Model {
 
     fn install(&mut self, install: &Install) -> Outcome {
         let denied = Outcome::Denied(Denial::BadLicense { problems: some_text() });
-        let Install::Whole(compiled) = install else { return denied };
+        let Install::Whole(compiled) = install else {
+            return Outcome::Denied(Denial::PartsMissing { parts: 0 });
+        };
         let spec = self.known.iter().find(|spec| spec.text() == compiled.text()).cloned();
         let Some(spec) = spec else { return denied };
         if self.license.as_ref().is_some_and(|old| old.host_id != spec.host_id) {

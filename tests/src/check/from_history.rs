@@ -111,7 +111,7 @@ impl<'a> Sorter<'a> {
                         (self.new_holder(), CheckoutAnswer::Denied { in_use: Some(u64::from(in_use.0)) })
                     }
                     Told::NoSeats { .. } => (self.new_holder(), CheckoutAnswer::Denied { in_use: None }),
-                    Told::Unknown { .. } => (self.new_holder(), CheckoutAnswer::Unknown),
+                    Told::Unknown { .. } | Told::GivenUp => (self.new_holder(), CheckoutAnswer::Unknown),
                     _ => return,
                 };
                 if !matches!(answer, CheckoutAnswer::Denied { .. }) {
@@ -129,7 +129,7 @@ impl<'a> Sorter<'a> {
                 let answer = match operation.told {
                     Told::Returned { .. } => CheckinAnswer::Returned,
                     Told::UnknownHandle { .. } => CheckinAnswer::NotHeld,
-                    Told::Unknown { .. } => CheckinAnswer::Unknown,
+                    Told::Unknown { .. } | Told::GivenUp => CheckinAnswer::Unknown,
                     _ => return,
                 };
                 let checkin = timed(Kind::Checkin { holder: Holder(handle.0), answer });

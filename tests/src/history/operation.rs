@@ -129,6 +129,8 @@ pub enum Told {
         /// The client's words.
         why: String,
     },
+    /// It did not wait for the answer. Seats that are granted all the same go back by themselves.
+    GivenUp,
 }
 
 impl Told {
@@ -145,7 +147,7 @@ impl Told {
             | Told::Installed { index }
             | Told::NotLicensed { index }
             | Told::Denied { index, .. } => Some(*index),
-            Told::SessionLost | Told::NotDone { .. } | Told::Unknown { .. } => None,
+            Told::SessionLost | Told::NotDone { .. } | Told::Unknown { .. } | Told::GivenUp => None,
         }
     }
 }

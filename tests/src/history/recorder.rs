@@ -126,6 +126,7 @@ mod tests {
             Told::DataSet { index: LogIndex(6) },
             Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
             Told::SessionLost,
+            Told::GivenUp,
             Told::Unknown { why: "no answer".to_owned() },
         ] {
             let kind = Kind::Checkout { feature: "f1".to_owned(), seats: Seats(2) };

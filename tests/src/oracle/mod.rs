@@ -41,6 +41,7 @@ pub fn judge_all(history: &History) -> (Verdict, Vec<Violation>) {
     case.editions_and_licenses_stay();
     case.replay();
     case.strangers_are_explained();
+    case.what_was_given_up_went_back();
     case.vendor_data_is_kept();
     case.masters_do_not_overlap();
     case.the_end_is_seen();

@@ -23,7 +23,7 @@ impl<'a> Case<'a> {
         let mut events: Vec<(LogIndex, u8, Event<'a>)> = Vec::new();
         for operation in &self.history.operations {
             match (&operation.told, &operation.kind) {
-                (Told::Unknown { .. }, kind) => {
+                (Told::Unknown { .. } | Told::GivenUp, kind) => {
                     self.verdict.unknown += 1;
                     let after = self.known_before(operation.invoked_us);
                     match kind {

@@ -7,7 +7,7 @@ use licensing_core::id::{Handle, LogIndex};
 use super::case::{Case, Stranger, whom};
 use super::claim;
 use super::verdict::At;
-use crate::history::{Kind, Read, Told};
+use crate::history::{Held, Kind, Read, Told};
 
 impl<'a> Case<'a> {
     /// Compares what a server showed with what was out at that index.
@@ -93,13 +93,45 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What a client did not wait for is not out any more in the end: its library has given it back.
+    pub(super) fn what_was_given_up_went_back(&mut self) {
+        let end = self.history.reads.iter().map(|read| read.asked_us).max();
+        let last = self.history.reads.iter().filter(|read| Some(read.asked_us) == end);
+        let shown = last.flat_map(|read| read.held.iter().map(move |held| (read, held)));
+        let given_up: Vec<(&Read, Handle, u32)> =
+            shown.filter_map(|(read, held)| Some((read, held.handle, self.gave_up(held)?))).collect();
+        for (read, handle, client) in given_up {
+            let detail = format!(
+                "{} shows checkout {handle} in the end, for which client {client} did not wait",
+                whom(read)
+            );
+            self.report(claim::NO_GHOSTS, At { client: Some(client), ..read.into() }, detail);
+        }
+    }
+
+    /// The client that did not wait for this checkout, if nothing else explains that it is out.
+    fn gave_up(&self, held: &Held) -> Option<u32> {
+        if self.granted.contains_key(&held.handle) {
+            return None;
+        }
+        let own = self.sessions.iter().find(|(_, session)| **session == held.session);
+        let client = own.map(|(client, _)| *client)?;
+        let asked = Kind::Checkout { feature: held.feature.clone(), seats: held.seats };
+        let of_client = self.history.operations.iter().filter(|operation| operation.client == client);
+        let mut told = of_client.filter(|operation| operation.kind == asked).map(|operation| &operation.told);
+        let is_known = |told: &&Told| !matches!(told, Told::Unknown { .. });
+        let gave_up = told.clone().all(|told| is_known(&told)) && told.any(|told| *told == Told::GivenUp);
+        let vanished = self.history.vanished.iter().any(|vanished| vanished.client == client);
+        (gave_up && !vanished).then_some(client)
+    }
+
     /// A stranger can only be what a client asked for and was never answered; each such request explains one.
     pub(super) fn strangers_are_explained(&mut self) {
         for ((session, feature, seats), shown) in std::mem::take(&mut self.strangers) {
             let client = self.sessions.iter().find(|(_, own)| **own == session).map(|(client, _)| *client);
             let asked = Kind::Checkout { feature: feature.to_owned(), seats };
             let maybes = self.history.operations.iter().filter(|operation| {
-                matches!(operation.told, Told::Unknown { .. })
+                matches!(operation.told, Told::Unknown { .. } | Told::GivenUp)
                     && Some(operation.client) == client
                     && operation.kind == asked
             });

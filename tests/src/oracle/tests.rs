@@ -337,3 +337,12 @@ fn a_run_whose_end_nobody_saw_is_not_judged_good() {
     let two = story().shown(Role::Primary, 201, &[(201, 1, 1)]).shown(Role::Secondary, 300, &[(201, 1, 1)]);
     two.shown(Role::Tertiary, 200, &[]).breaks(&[claim::END_IS_SEEN]);
 }
+
+#[test]
+fn what_a_client_did_not_wait_for_is_back_in_the_end() {
+    let story = || Story::new().op(1, checkout(1), Told::GivenUp).shown(Role::Primary, 201, &[(201, 1, 1)]);
+    story().end(205, &[]).judged_good();
+    story().end(205, &[(201, 1, 1)]).breaks(&[claim::NO_GHOSTS]);
+    // Another one of its requests may be what is out.
+    story().op(1, checkout(1), unknown()).end(205, &[(201, 1, 1)]).judged_good();
+}

@@ -104,7 +104,19 @@ impl<S: Service> Worker<S> {
 
     async fn ask(&self, kind: Kind) -> Told {
         let asked = self.site.recorder.invoke(self.number, kind.clone());
-        let told = self.client.clone().ask(&kind).await;
+        let mut client = self.client.clone();
+        let answer = client.ask(&kind);
+        // An application may stop waiting at any moment: before anything was sent, on the way, with the answer at the door.
+        let may_give_up = matches!(kind, Kind::Checkout { .. }) && self.site.service.gives_back();
+        let told = if may_give_up && self.random.below(300) == 0 {
+            let patience = self.random.between_us(0, 60_000);
+            tokio::time::timeout(patience, answer).await.unwrap_or(Told::GivenUp)
+        } else {
+            answer.await
+        };
+        if told == Told::GivenUp {
+            self.site.count(seen::GAVE_UP);
+        }
         self.site.recorder.complete(asked, told.clone());
         told
     }

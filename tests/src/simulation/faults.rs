@@ -48,6 +48,8 @@ pub mod seen {
     pub const RESET: &str = "resets";
     /// A client was cut off for a while.
     pub const CLIENT_CUT: &str = "clients cut off";
+    /// A client did not wait for an answer.
+    pub const GAVE_UP: &str = "answers not waited for";
     /// A client fell silent for ever.
     pub const VANISHED: &str = "clients vanished";
     /// A wall clock jumped by an hour.

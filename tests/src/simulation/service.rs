@@ -48,6 +48,11 @@ pub trait Service: Send + Sync + Sized + 'static {
         false
     }
 
+    /// Whether a client that does not wait for the answer to a checkout gives back by itself what it is granted all the same.
+    fn gives_back(&self) -> bool {
+        false
+    }
+
     /// Starts a server on what its host keeps. Every task must be started with [`Host::spawn`] (nodes do so by
     /// themselves), so that it stands still and dies with its host.
     ///

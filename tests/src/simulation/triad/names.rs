@@ -14,6 +14,7 @@ pub mod claim {
 
 /// Rare things that a run set must have seen to prove anything.
 pub mod seen {
+    use crate::simulation::faults::seen::GAVE_UP;
     pub use crate::simulation::nodes::names::seen::*;
 
     /// A late duplicate got its first answer.
@@ -70,6 +71,7 @@ pub mod seen {
         COUNTED,
         PAGES,
         UNDONE,
+        GAVE_UP,
     ];
 
     /// What a run set with upgrades must have seen besides.

@@ -53,6 +53,10 @@ impl Service for Triad {
         true
     }
 
+    fn gives_back(&self) -> bool {
+        true
+    }
+
     async fn start(&self, host: &Host) -> Result<Server, String> {
         // A server of the version before has one vendor's file: it knows of no more.
         let first = file("demo.lic", licenses::first(self.kind, 1));

@@ -188,7 +188,14 @@ fn every_word_of_the_protocol_is_in_a_conversation() {
     all_but::<Outcome>(&seen, &inside);
     all_but::<Denial>(
         &seen,
-        &["TooManySessions", "BadLicense", "NoLicense", "VendorDataFull", "VendorDataChanged"],
+        &[
+            "TooManySessions",
+            "BadLicense",
+            "NoLicense",
+            "VendorDataFull",
+            "VendorDataChanged",
+            "PartsMissing",
+        ],
     );
 }
 

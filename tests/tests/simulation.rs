@@ -33,6 +33,8 @@ const FOUND_SOMETHING: &[(Kind, u64)] = &[
     // A leader of the past made a quorum with a server that had lost its disk.
     (Kind::Upgrade, 3_000_291),
     (Kind::Triad, 3_001_712),
+    // More sessions were silent than one proposal ends, and each proposal waited for the next look.
+    (Kind::Triad, 846_313_249_270_202),
     // Two long licenses on their way at the same time: the parts of one were missed by the other.
     (Kind::Upgrade, 9_000_128),
     (Kind::Upgrade, 9_000_261),

@@ -21,17 +21,21 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         (shared.config.session_grace / 20).clamp(Duration::from_millis(20), Duration::from_millis(500));
     let mut was_master = false;
     let mut last_look = Instant::now();
+    // More are silent than one proposal ends: the rest do not wait for the next look, or a site whose clients all died at once
+    // would have its seats back minutes later.
+    let mut has_more = false;
     let mut mastership = shared.mastership.subscribe();
     loop {
         tokio::select! {
             biased;
             changed = mastership.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(if has_more { Duration::ZERO } else { pause }) => {}
         }
         let now = Instant::now();
         // While this server did not run, or did not serve, nobody could give it a sign of life.
         let slept = now - last_look > pause + shared.config.timings.lease();
         last_look = now;
+        has_more = false;
         // On standbys too, so that whoever becomes master knows what clients were told.
         let grace = shared.grace.follow(shared.machine.look(State::session_count));
         if !mastership.borrow_and_update().serving {
@@ -49,7 +53,8 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         let state = shared.machine.state();
         let silent = shared.signs_of_life.silent_for(&state, now, grace, shared.config.pieces.sessions);
         if !silent.is_empty() {
-            expire(&shared, silent, state.last_index()).await;
+            let is_full = silent.len() == shared.config.pieces.sessions;
+            has_more = expire(&shared, silent, state.last_index()).await && is_full;
         }
         if state.next_deadline().is_some_and(|deadline| deadline <= shared.triad_time()) {
             // Lost or late, it is proposed again on the next look.
@@ -58,10 +63,13 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     }
 }
 
-async fn expire(shared: &Shared, sessions: Vec<SessionId>, judged_at: LogIndex) {
+/// Whether they were ended.
+async fn expire(shared: &Shared, sessions: Vec<SessionId>, judged_at: LogIndex) -> bool {
     tracing::info!(count = sessions.len(), "ending sessions that were silent for their whole grace");
     // Not retried here: on the next look the silence is judged anew.
-    if let Err(error) = shared.propose_once(Command::Expire { sessions, judged_at }).await {
+    let expired = shared.propose_once(Command::Expire { sessions, judged_at }).await;
+    if let Err(error) = &expired {
         tracing::debug!("sessions were not ended: {error}");
     }
+    expired.is_ok()
 }

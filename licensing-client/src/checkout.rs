@@ -3,16 +3,13 @@
 use std::future::IntoFuture;
 
 use futures_util::future::BoxFuture;
-use licensing_core::command::Action;
+use licensing_core::command::{ANY_VERSION, Action};
 use licensing_core::id::{Handle, LogIndex, Seats, Timestamp};
 use licensing_core::outcome::{Answer, Outcome};
 
 use crate::client::{Client, answer};
 use crate::driver::ticket::{Command, SeatGuard};
 use crate::error::RequestError;
-
-/// The version below all others, for callers that take any.
-const ANY_VERSION: &str = "0.0";
 
 impl Client {
     /// Asks for seats of a feature: one seat of any version, unless the request is told otherwise before it is

@@ -40,6 +40,7 @@
 //! * *seat*: the right to use a feature once at a time.
 //! * *session*: one client, across reconnects; spoken for with a secret *token*.
 //! * *checkout*: seats held by a session under a *handle*; *checkin* gives them back.
+//! * *vendor data*: bytes of a daemon's or application's own beside a session, a checkout or the triad, kept and never read.
 //! * *proposal*: a command with the master's time on it, one entry of the replicated log.
 //! * *outcome*: the answer; a *denial* is a "no" with a reason.
 //! * *triad*: three servers; their *roles* are primary, secondary and tertiary; one of them is *master* and serves.

@@ -3,15 +3,12 @@
 
 use std::net::IpAddr;
 
-use licensing_core::command::{Action, Call, Command, Identity, Removal};
+use licensing_core::command::{ANY_VERSION, Action, Call, Command, Identity, Removal};
 use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::outcome::{Answer, Denial, Outcome};
 
 use crate::error::ProposeError;
 use crate::node::Node;
-
-/// The version below all others, for those who take any.
-const ANY_VERSION: &str = "0.0";
 
 /// What a client may ask for. What only administrators may is not among it, so nothing a client sends can move the
 /// mastership.

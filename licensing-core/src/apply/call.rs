@@ -40,6 +40,7 @@ impl State {
         action: &Action,
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
+        self.check_edition(action.needs())?;
         match action {
             Action::Checkout { vendor, feature, version, seats } => {
                 let wanted =
@@ -47,7 +48,6 @@ impl State {
                 self.check_out_or_record(session, &wanted, applying)
             }
             Action::CheckoutWith { vendor, feature, version, seats, extras } => {
-                self.check_edition(action.needs())?;
                 let wanted = Wanted { vendor: vendor.as_deref(), feature, version, seats: *seats, extras };
                 self.check_out_or_record(session, &wanted, applying)
             }

@@ -29,4 +29,13 @@ impl State {
         }
         Outcome::EditionHeld { on }
     }
+
+    /// A rule that sleeps changes nothing. Whoever proposes asks before ([`crate::Command::needs`]).
+    pub(super) fn check_edition(&self, needed: Edition) -> Result<(), Denial> {
+        if self.has_edition(needed) {
+            return Ok(());
+        }
+        let what = format!("edition {needed} of the rules allows that, and {} applies", self.edition);
+        Err(Denial::InvalidParameter { what })
+    }
 }

@@ -18,7 +18,6 @@ impl State {
         bytes: &[u8],
         applying: &mut Applying,
     ) -> Result<Outcome, Denial> {
-        self.check_edition(Edition::VENDOR_DATA)?;
         check_length(bytes)?;
         match handle {
             None => {
@@ -64,14 +63,5 @@ impl State {
         let digest = value.map(Digest::of);
         applying.record(EventKind::TriadDataSet { key: key.to_owned(), digest });
         Ok(Outcome::VendorDataSet { set_at })
-    }
-
-    /// A rule that sleeps changes nothing. Whoever proposes asks before ([`crate::Command::needs`]).
-    pub(super) fn check_edition(&self, needed: Edition) -> Result<(), Denial> {
-        if self.has_edition(needed) {
-            return Ok(());
-        }
-        let what = format!("edition {needed} of the rules allows that, and {} applies", self.edition);
-        Err(Denial::InvalidParameter { what })
     }
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::edition::Edition;
 use crate::id::{Handle, Role, Seats, Token};
 
+/// The version below all others, for those who take any.
+pub const ANY_VERSION: &str = "0.0";
+
 /// What a session can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {

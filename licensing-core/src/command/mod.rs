@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::edition::Edition;
 use crate::id::{LogIndex, RequestId, SessionId, Timestamp, Token};
 
-pub use action::{Action, Extra, Removal};
+pub use action::{ANY_VERSION, Action, Extra, Removal};
 pub use identity::{Holder, Identity, MAX_NAME_BYTES};
 pub use install::Install;
 

@@ -1,10 +1,10 @@
 //! State and proposals to versioned bytes and back, and the digest of a state.
 //!
 //! The bytes begin with a format version, so that a server that is not upgraded yet refuses a newer format by name
-//! instead of misreading it. Every format ever written is read, each in a file of its own; written is the
-//! newest that the edition of the rules allows. State
-//! bytes are canonical: equal states give equal bytes on every server, so digests can be compared. What can be derived is
-//! not stored (indexes, counters) and is built again on decoding; a state that contradicts itself is refused.
+//! instead of misreading it. Every format ever written is read, each in a file of its own; written is the newest that the
+//! edition of the rules allows. State bytes are canonical: equal states give equal bytes on every server, so digests can be
+//! compared. What can be derived is not stored (indexes, counters) and is built again on decoding; a state that contradicts
+//! itself is refused.
 //!
 //! `tests/golden.rs` keeps bytes of every format and checks that they still decode.
 

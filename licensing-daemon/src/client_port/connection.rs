@@ -21,14 +21,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::requests::{self, Answering};
+use crate::port::door::IDLE_LIMIT;
 use crate::port::far::Far;
 use crate::port::wire::Wire;
 use crate::rights::Rights;
 use crate::server::{Server, Stop};
-
-/// A connection that says nothing for this long is closed. A client heartbeats every few seconds; this frees the
-/// places of machines that vanished without a word.
-const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long a client may take to read what it was sent. Nothing is read from it meanwhile, so it cannot pile up more.
 pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(10);

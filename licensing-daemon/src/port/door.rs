@@ -18,8 +18,8 @@ use tracing::{debug, error};
 use super::far::Far;
 use super::idle::Idle;
 
-/// A caller that says nothing and takes nothing for this long is sent away, as a client of the house is: its place is needed,
-/// and a machine that vanished without a word would keep it for ever.
+/// A caller over whose connection nothing goes for this long is sent away, and so is a client that says nothing: clients send a
+/// heartbeat every few seconds, and a machine that vanished without a word would keep its place for ever.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Somebody who speaks a protocol of the program's own.

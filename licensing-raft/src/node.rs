@@ -22,9 +22,10 @@ use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
 use crate::config::NodeConfig;
+use crate::engine::failure::Failure;
 use crate::engine::runtime::{NodeTasks, off_thread};
 use crate::engine::thread::NodeThread;
-use crate::engine::watch::{Watched, Watcher};
+use crate::engine::watch::Watcher;
 use crate::environment::Environment;
 use crate::error::{ProposeError, StartError};
 use crate::mastership::resign::{self, HandOverError};
@@ -65,13 +66,13 @@ impl Node {
     /// [`Node::start`] with other clocks, randomness or network than this host's.
     pub async fn start_in(config: NodeConfig, environment: Environment) -> Result<Node, StartError> {
         config.check()?;
-        let failure = Watched::new(None);
+        let failure = Failure::new();
         let reported = failure.clone();
         let opening = config.clone();
-        let store = off_thread(move || Store::open(&opening, move |why| reported.send_replace(Some(why))));
+        let store = off_thread(move || Store::open(&opening, move |why| reported.fail(why)));
         let store = store.await.map_err(|error| StartError::Engine(error.to_string()))??;
         let thread = NodeThread::start(config.role).map_err(|error| StartError::Engine(error.to_string()))?;
-        let tasks = NodeTasks::new(seed(&environment)?, Some(thread.handle().clone()));
+        let tasks = NodeTasks::new(seed(&environment)?, Some(thread.handle().clone()), failure.clone());
         let shared = Node::start_on(config, environment, store, failure, tasks).await?;
         Ok(Node { shared, thread: Some(Arc::new(thread)) })
     }
@@ -82,7 +83,7 @@ impl Node {
         config: NodeConfig,
         environment: Environment,
         store: Store,
-        failure: Watched<Option<String>>,
+        failure: Failure,
         tasks: NodeTasks,
     ) -> Pin<Box<dyn Future<Output = Result<Arc<Shared>, StartError>> + Send>> {
         Box::pin(async move {
@@ -109,8 +110,9 @@ impl Node {
     ) -> Result<Node, StartError> {
         config.check()?;
         let store = disk.open(&config);
-        let tasks = NodeTasks::simulated(seed(&environment)?, gate.clone());
-        let shared = Node::start_on(config, environment, store, Watched::new(None), tasks).await?;
+        let failure = Failure::new();
+        let tasks = NodeTasks::simulated(seed(&environment)?, gate.clone(), failure.clone());
+        let shared = Node::start_on(config, environment, store, failure, tasks).await?;
         Ok(Node { shared, thread: None })
     }
 
@@ -229,7 +231,8 @@ impl Node {
         self.shared.machine.events()
     }
 
-    /// `Some(why)` once the node has stopped by itself, after a storage error for instance. It does not recover.
+    /// `Some(why)` once the node has stopped by itself: after an error of its disk, or a panic of one of its parts. It serves
+    /// nobody then and leads nobody, and does not recover: end it, or the process.
     pub fn failure(&self) -> Watcher<Option<String>> {
         self.shared.failure.subscribe()
     }
@@ -286,7 +289,7 @@ impl Node {
     pub fn warnings(&self) -> Vec<String> {
         let shared = &self.shared;
         let mut warnings = shared.remarks.clone();
-        warnings.extend(shared.failure.borrow().clone());
+        warnings.extend(shared.failure.why());
         if shared.config.peer_key.is_none() && !shared.config.is_single() {
             warnings.push("peers are not authenticated: no peer key is configured".to_owned());
         }

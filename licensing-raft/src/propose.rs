@@ -39,8 +39,8 @@ impl Shared {
     }
 
     pub(crate) fn ensure_serving(&self) -> Result<(), ProposeError> {
-        if let Some(why) = &*self.failure.borrow() {
-            return Err(ProposeError::Stopped(why.clone()));
+        if let Some(why) = self.failure.why() {
+            return Err(ProposeError::Stopped(why));
         }
         if self.is_leaving() {
             return Err(ProposeError::NotMaster { master: self.other_master() });

@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::NodeConfig;
+use crate::engine::failure::Failure;
 use crate::engine::runtime::NodeTasks;
 use crate::engine::watch::Watched;
 use crate::environment::Environment;
@@ -27,6 +28,7 @@ use crate::peer::network::PeerNetworks;
 use crate::peer::reception::Reception;
 use crate::sessions::grace::Grace;
 use crate::sessions::signs_of_life::SignsOfLife;
+use crate::status::advance::Advance;
 use crate::status::counts::Counts;
 use crate::store::log::LogStore;
 
@@ -61,7 +63,8 @@ pub(crate) struct Shared {
     pub(crate) handovers: AtomicU32,
     pub(crate) counts: Counts,
     pub(crate) returned: Returned,
-    pub(crate) failure: Watched<Option<String>>,
+    pub(crate) advance: Advance,
+    pub(crate) failure: Failure,
     pub(crate) proposals: Semaphore,
     pub(crate) reception: Reception,
     pub(crate) tasks: NodeTasks,
@@ -74,18 +77,6 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst)
-    }
-
-    /// Stops serving for good and says why. The first reason stays.
-    pub(crate) fn fail(&self, why: String) {
-        self.failure.send_if_modified(|failure| {
-            let first = failure.is_none();
-            if first {
-                tracing::error!("{why}");
-                *failure = Some(why);
-            }
-            first
-        });
     }
 
     /// Whether this server may hold something that was decided. A vote alone is none: where two servers have no entry,

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::NodeConfig;
+use crate::engine::failure::Failure;
 use crate::engine::runtime::NodeTasks;
 use crate::engine::settings;
 use crate::engine::watch::Watched;
@@ -32,6 +33,7 @@ use crate::sessions::grace::Grace;
 use crate::sessions::signs_of_life::SignsOfLife;
 use crate::shared::Shared;
 use crate::snapshots;
+use crate::status::advance::Advance;
 use crate::status::counts::Counts;
 use crate::status::watchdog;
 use crate::store::Store;
@@ -44,7 +46,7 @@ pub(crate) async fn assemble(
     config: NodeConfig,
     environment: Environment,
     store: Store,
-    failure: Watched<Option<String>>,
+    failure: Failure,
     tasks: NodeTasks,
 ) -> Result<Arc<Shared>, StartError> {
     let introduction = Introduction {
@@ -118,11 +120,12 @@ pub(crate) async fn assemble(
         handovers: AtomicU32::new(0),
         counts: Counts::default(),
         returned: Returned::default(),
+        advance: Advance::default(),
         failure,
         proposals: Semaphore::new(MAX_PROPOSALS),
         reception: Reception::new(),
         ended: OnceCell::new(),
-        connections: tasks.sibling(),
+        connections: tasks.of_connections(),
         tasks,
         config,
         environment,

@@ -1,5 +1,6 @@
 //! openraft and tokio as this crate uses them. Knows no seats and no node.
 
+pub(crate) mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod gate;
 pub(crate) mod looks;

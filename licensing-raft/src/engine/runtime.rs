@@ -17,6 +17,7 @@ use rand_core::TryRng;
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::Handle;
 
+use crate::engine::failure::Failure;
 use crate::engine::tasks::TaskList;
 use crate::engine::watch::OrderedWatch;
 
@@ -27,7 +28,7 @@ tokio::task_local! {
 }
 
 /// The tasks of one node. Cloned handles share the list.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct NodeTasks {
     list: TaskList,
     /// State of the node's random numbers, which only spread timers.
@@ -35,17 +36,21 @@ pub(crate) struct NodeTasks {
     /// The runtime of the node's own thread; heavy work goes to others. A simulated node has none, and stays on the thread
     /// it was started on.
     home: Option<Handle>,
+    /// What a panic of a task is to the node; [`None`] for tasks that can do without each other.
+    failure: Option<Failure>,
     /// Where a simulation holds all tasks up.
     #[cfg(feature = "testing")]
     gate: crate::engine::gate::Gate,
 }
 
 impl NodeTasks {
-    pub(crate) fn new(seed: u64, home: Option<Handle>) -> NodeTasks {
+    /// The tasks that a node consists of: none may be missing.
+    pub(crate) fn new(seed: u64, home: Option<Handle>, failure: Failure) -> NodeTasks {
         NodeTasks {
             list: TaskList::default(),
             random: Arc::new(AtomicU64::new(seed)),
             home,
+            failure: Some(failure),
             #[cfg(feature = "testing")]
             gate: crate::engine::gate::Gate::default(),
         }
@@ -53,13 +58,13 @@ impl NodeTasks {
 
     /// The tasks of a simulated node: all of them on one thread and behind a gate.
     #[cfg(feature = "testing")]
-    pub(crate) fn simulated(seed: u64, gate: crate::engine::gate::Gate) -> NodeTasks {
-        NodeTasks { gate, ..NodeTasks::new(seed, None) }
+    pub(crate) fn simulated(seed: u64, gate: crate::engine::gate::Gate, failure: Failure) -> NodeTasks {
+        NodeTasks { gate, ..NodeTasks::new(seed, None, failure) }
     }
 
-    /// A second list for the same node.
-    pub(crate) fn sibling(&self) -> NodeTasks {
-        NodeTasks { list: TaskList::default(), ..self.clone() }
+    /// A second list for the same node, of tasks that serve one connection each: a panic costs that connection.
+    pub(crate) fn of_connections(&self) -> NodeTasks {
+        NodeTasks { list: TaskList::default(), failure: None, ..self.clone() }
     }
 
     /// Runs a future as part of this node: what it spawns through [`spawn`] belongs to the node.
@@ -69,20 +74,31 @@ impl NodeTasks {
 
     /// Runs a future on the node's own thread, as part of this node, and waits for it.
     ///
-    /// Fails when the thread ends meanwhile.
+    /// Fails when the thread ends meanwhile, or the future panics, which is its caller's affair.
     pub(crate) async fn run<F>(&self, future: F) -> Result<F::Output, tokio::task::JoinError>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         match self.home {
-            Some(_) => self.spawn(future).await,
+            Some(_) => self.start(future).await,
             None => Ok(self.scope(future).await),
         }
     }
 
     /// Starts a task of this node.
     pub(crate) fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match self.failure.clone() {
+            Some(failure) => self.start(failure.of_panics(future)),
+            None => self.start(future),
+        }
+    }
+
+    fn start<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

@@ -92,7 +92,7 @@ async fn next_look(shared: &Shared, lease_left: Option<Duration>) {
 fn judge(shared: &Shared, metrics: &RaftMetrics<Types>) -> Mastership {
     let own_role = shared.config.role;
     let timings = &shared.config.timings;
-    if metrics.running_state.is_err() {
+    if metrics.running_state.is_err() || shared.failure.is_some() {
         return Mastership::unknown(own_role);
     }
     if metrics.state == ServerState::Leader {

@@ -58,7 +58,7 @@ pub(crate) async fn agree(shared: &Shared, triad_id: TriadId) -> Result<(), Stri
 pub(super) fn change(shared: &Shared, standing: Standing) -> Result<(), String> {
     shared.standing.write(&standing).map_err(|error| {
         let why = format!("cannot write the standing of this server: {error}");
-        shared.fail(why.clone());
+        shared.failure.fail(why.clone());
         why
     })?;
     tracing::info!("this server is now {}", describe(&standing));
@@ -93,7 +93,7 @@ fn unborn(shared: &Shared) {
                 let triad_id = TriadId(bytes[..16].try_into().unwrap_or_default());
                 let _ = change(shared, Standing::Founding { triad_id });
             }
-            Err(error) => shared.fail(format!("cannot draw a name for the triad: {error}")),
+            Err(error) => shared.failure.fail(format!("cannot draw a name for the triad: {error}")),
         }
     }
 }
@@ -138,7 +138,7 @@ async fn founding(shared: &Shared, triad_id: TriadId) {
     // A member without the first entry would wait for a leader that nobody can become. openraft answers before the entry
     // is on the disk.
     if let Err(error) = shared.log.settle().await {
-        return shared.fail(format!("cannot found the triad: {error}"));
+        return shared.failure.fail(format!("cannot found the triad: {error}"));
     }
     shared.is_new.store(true, Ordering::SeqCst);
     let _ = change(shared, Standing::Member { triad_id });

@@ -32,7 +32,7 @@ pub(crate) struct PeerLinks {
     pub(crate) snapshot: Link,
     /// See [`Pieces::chunk_bytes`](crate::Pieces::chunk_bytes).
     pub(crate) chunk_bytes: usize,
-    /// When the peer last took entries or a snapshot.
+    /// When the peer last took entries, or a snapshot or a part of one.
     pub(crate) progressed: Progressed,
     /// Whether this server has an entry only in a snapshot.
     pub(crate) is_purged: IsPurged,
@@ -207,7 +207,10 @@ async fn send_snapshot(
                 links.progressed.took_snapshot();
                 return Ok(SnapshotResponse::new(vote));
             }
-            PeerReply::Snapshot(None) if end < state.len() => offset = end,
+            PeerReply::Snapshot(None) if end < state.len() => {
+                links.progressed.took_chunk();
+                offset = end;
+            }
             other => return Err(unexpected(&other)),
         }
     }

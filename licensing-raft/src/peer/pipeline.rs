@@ -55,12 +55,24 @@ pub(crate) struct Progressed(Arc<Mutex<Latest>>);
 struct Latest {
     entries: Option<Instant>,
     snapshot: Option<Instant>,
+    chunk: Option<Instant>,
 }
 
 impl Progressed {
     /// The peer has taken a snapshot just now.
     pub(super) fn took_snapshot(&self) {
         self.lock().snapshot = Some(Instant::now());
+    }
+
+    /// The peer has taken a part of a snapshot just now.
+    pub(super) fn took_chunk(&self) {
+        self.lock().chunk = Some(Instant::now());
+    }
+
+    /// When the peer last took anything.
+    pub(crate) fn latest(&self) -> Option<Instant> {
+        let latest = self.lock();
+        latest.entries.max(latest.snapshot).max(latest.chunk)
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {

@@ -1,6 +1,7 @@
 //! What one server knows of the three, for status commands.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use licensing_core::id::{LogIndex, Role};
 
@@ -61,7 +62,8 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     let up = heard.is_fresh();
     let report = heard.report.clone();
     let remark = if up {
-        peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms)
+        let still = shared.advance.stands_still(role);
+        peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms, still)
     } else {
         trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
     };
@@ -76,10 +78,16 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     }
 }
 
-fn peer_remark(report: &Report, off_median_ms: i64) -> Option<String> {
+fn peer_remark(report: &Report, off_median_ms: i64, still: Option<Duration>) -> Option<String> {
     let leaving = report.leaving.then(|| "stopping".to_owned());
     let clock = clock_remark(off_median_ms);
-    let remarks = [standing_remark(&report.standing), leaving, clock];
+    let still = still.map(|still| {
+        let seconds = still.as_secs();
+        format!(
+            "is behind and has taken nothing for {seconds} s: look into its log, or hand the mastership over"
+        )
+    });
+    let remarks = [standing_remark(&report.standing), leaving, clock, still];
     joined(remarks.into_iter().flatten())
 }
 

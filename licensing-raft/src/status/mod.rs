@@ -1,5 +1,6 @@
 //! What is known of the three servers, for whoever asks.
 
+pub(crate) mod advance;
 pub(crate) mod counts;
 pub mod health;
 pub(crate) mod metrics;

@@ -11,6 +11,10 @@ pub const PREAMBLE: [u8; 4] = *b"\0LSC";
 /// do. Version 1 is for good: every later server speaks it, so no client is ever too old.
 pub const PROTOCOL_VERSIONS: (u16, u16) = (1, 1);
 
+/// Longest hello a server reads, in bytes: versions, the name of a program, a flag, and room for what later versions want to
+/// say.
+pub const MAX_HELLO_BYTES: usize = 4096;
+
 /// Number of a pair in the welcome: the newest edition of the rules that the server knows, four bytes, little-endian. A server that
 /// does not say so knows [`Edition::SEVERAL_VENDORS`]. What a later edition brings is not asked of it: it could not read that.
 pub const KNOWN_EDITION: u16 = 1;

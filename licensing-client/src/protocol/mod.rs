@@ -14,8 +14,8 @@ mod status;
 mod vendor_data;
 
 pub use hello::{
-    Hello, KNOWN_EDITION, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome, Whereabouts,
-    edition_of, known_edition,
+    Hello, KNOWN_EDITION, MAX_HELLO_BYTES, MasterAddress, PREAMBLE, PROTOCOL_VERSIONS, Refusal, Welcome,
+    Whereabouts, edition_of, known_edition,
 };
 pub(crate) use pages::{Pages, Progress};
 pub use reply::{Recollection, Reply, ServerMessage};

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use licensing_client::framing::{FrameError, decode_frame, encode_frame};
-use licensing_client::protocol::{Hello, PROTOCOL_VERSIONS, Refusal, Welcome, is_local, known_edition};
+use licensing_client::protocol::{
+    Hello, MAX_HELLO_BYTES, PROTOCOL_VERSIONS, Refusal, Welcome, is_local, known_edition,
+};
 use licensing_core::spoken::common_version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,9 +20,6 @@ use crate::port::undecided::Place;
 use crate::port::wire::Wire;
 use crate::rights::Rights;
 use crate::server::Server;
-
-/// Longest hello, in bytes: versions, the name of a program, a flag, and room for what later versions want to say.
-const MAX_HELLO: usize = 4096;
 
 /// Serves a connection whose preamble has been read; the hello must come before the deadline.
 pub(crate) async fn serve<S: Wire>(
@@ -90,8 +89,8 @@ pub(crate) async fn serve<S: Wire>(
 /// Reads the hello and not a byte more. Its form is the same in every version of the protocol.
 async fn read_hello<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Hello, FrameError> {
     let length = stream.read_u32().await? as usize;
-    if length > MAX_HELLO {
-        return Err(FrameError::TooLong { limit: MAX_HELLO });
+    if length > MAX_HELLO_BYTES {
+        return Err(FrameError::TooLong { limit: MAX_HELLO_BYTES });
     }
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use licensing_client::framing::encode_frame;
-use licensing_client::protocol::{Hello, PREAMBLE};
+use licensing_client::protocol::{Hello, MAX_HELLO_BYTES, PREAMBLE};
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,33 +12,44 @@ use tracing::debug;
 use crate::port::wire::Wire;
 use crate::server::Server;
 
+/// What stands in front of a frame.
+const LENGTH_BYTES: usize = 4;
+
 /// How long the master has to accept: it was heard from within the last lease.
 const DIAL_DEADLINE: Duration = Duration::from_secs(1);
 
+/// So many bytes of a program's name are passed on, as many as of any name that is shown: a client's hello may be as long as a
+/// hello may be, and what a standby adds must find room in it.
+const MAX_SOFTWARE: usize = licensing_core::command::MAX_NAME_BYTES;
+
 /// A connection to the master with the client's hello on it; `None` when this server is the master, knows none, or
-/// cannot reach it, and the client is better served here with the truth.
+/// cannot reach it, or has no room for its own words in the hello, and the client is better served here with the truth.
 pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStream> {
     let whereabouts = server.whereabouts();
     if whereabouts.is_master() {
         return None;
     }
     let master = whereabouts.master?;
+    let name = &hello.software[..hello.software.floor_char_boundary(MAX_SOFTWARE)];
     let relayed = Hello {
         from: hello.from,
         to: hello.to,
-        software: format!("{}; relayed by the {}", hello.software, server.role),
+        software: format!("{name}; relayed by the {}", server.role),
         // The master answers itself or not at all: two servers that each take the other for the master must not
         // send a connection to and fro.
         relay: false,
         relayed_by: Some(server.role),
         more: hello.more.clone(),
     };
+    let frame = encode_frame(&relayed).ok()?;
+    if frame.len() > LENGTH_BYTES + MAX_HELLO_BYTES {
+        debug!(master = %master.role, "cannot relay: the client's hello is as long as any may be");
+        return None;
+    }
     let dialing = async {
         let mut stream = TcpStream::connect((master.host.as_str(), master.port)).await?;
         stream.set_nodelay(true)?;
-        let mut bytes = PREAMBLE.to_vec();
-        bytes.extend_from_slice(&encode_frame(&relayed).map_err(std::io::Error::other)?);
-        stream.write_all(&bytes).await?;
+        stream.write_all(&[&PREAMBLE[..], &frame].concat()).await?;
         Ok::<_, std::io::Error>(stream)
     };
     match timeout(DIAL_DEADLINE, dialing).await {

@@ -57,10 +57,10 @@ pub(super) fn begin(
         }
         Request::Heartbeat { session, token } => later(heartbeat(server.clone(), session, token)),
         Request::OpenSession { token, identity } => {
-            later(decide(server.clone(), Command::OpenSession { token, identity, address: origin }))
+            later(open(server.clone(), Command::OpenSession { token, identity, address: origin }))
         }
         Request::CloseSession { session, token } => {
-            later(decide(server.clone(), Command::CloseSession { session, token }))
+            later(close(server.clone(), Command::CloseSession { session, token }))
         }
         Request::Recall { session, token, request } => later(recall(server.clone(), session, token, request)),
         Request::Status { filter, after } => later(show(server.clone(), filter, after)),
@@ -101,7 +101,16 @@ async fn call(server: Arc<Server>, call: Call) -> Reply {
     reply
 }
 
-async fn decide(server: Arc<Server>, command: Command) -> Reply {
+/// A session that was there is found again by its token, so this may be a sign of life of one that was silent.
+async fn open(server: Arc<Server>, command: Command) -> Reply {
+    let reply = propose(&server, command).await;
+    if let Reply::Answer(Answer { outcome: Outcome::SessionOpened { session }, .. }) = &reply {
+        server.node.touch(*session);
+    }
+    reply
+}
+
+async fn close(server: Arc<Server>, command: Command) -> Reply {
     propose(&server, command).await
 }
 
@@ -154,12 +163,17 @@ fn is_known(server: &Server, session: SessionId, token: &Token) -> bool {
 
 async fn recall(server: Arc<Server>, session: SessionId, token: Token, request: RequestId) -> Reply {
     match server.node.read().await {
-        Ok(state) => Reply::Recalled(match state.recall(session, &token, request) {
-            Recalled::Answered(answer) => Recollection::Answered(answer),
-            Recalled::NotSeen => Recollection::NotSeen,
-            Recalled::Forgotten => Recollection::Forgotten,
-            Recalled::NoSession => Recollection::NoSession,
-        }),
+        Ok(state) => {
+            if state.session_matches(session, &token) {
+                server.node.touch(session);
+            }
+            Reply::Recalled(match state.recall(session, &token, request) {
+                Recalled::Answered(answer) => Recollection::Answered(answer),
+                Recalled::NotSeen => Recollection::NotSeen,
+                Recalled::Forgotten => Recollection::Forgotten,
+                Recalled::NoSession => Recollection::NoSession,
+            })
+        }
         Err(problem) => propose_error(&server, problem),
     }
 }

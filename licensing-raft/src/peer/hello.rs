@@ -50,6 +50,14 @@ pub(crate) struct Hello {
     more: Vec<(u16, Vec<u8>)>,
 }
 
+#[cfg(feature = "testing")]
+impl Hello {
+    /// What makes the keys of this connection different from those of all others.
+    pub(crate) fn nonce(&self) -> [u8; 32] {
+        self.nonce
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Welcome {
     Accepted { hello: Hello, proof: [u8; 32] },

@@ -58,6 +58,27 @@ impl PeerWord {
     }
 }
 
+/// What a server says of a connection when it introduces itself on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduced {
+    /// The name of the lane.
+    pub lane: String,
+    /// What makes this connection different from all others.
+    pub nonce: [u8; 32],
+}
+
+/// The introduction in the first frame of a dialer, or in the welcome of an acceptor; `None` when it is none.
+pub fn introduced(content: &[u8]) -> Option<Introduced> {
+    let hello = match codec::from_bytes::<Hello>(content, "hello of a peer") {
+        Ok(hello) => hello,
+        Err(_) => match codec::from_bytes::<Welcome>(content, "welcome of a peer").ok()? {
+            Welcome::Accepted { hello, .. } => hello,
+            Welcome::Refused { .. } => return None,
+        },
+    };
+    Some(Introduced { lane: format!("{:?}", hello.lane), nonce: hello.nonce() })
+}
+
 fn reread<T: Serialize + DeserializeOwned>(content: &[u8]) -> Result<Vec<u8>, String> {
     let value: T = codec::from_bytes(content, "message of a peer").map_err(|error| error.to_string())?;
     Ok(codec::to_bytes(&value))

@@ -42,6 +42,11 @@ pub struct Holdings {
 impl TcpTriad {
     /// A triad with the primary as master, its license, and a session. Its peers prove themselves with `key`.
     pub async fn start(key: Option<PeerKey>) -> TcpTriad {
+        TcpTriad::start_with(key, |_| {}).await
+    }
+
+    /// The same, with servers that are told something else.
+    pub async fn start_with(key: Option<PeerKey>, mut change: impl FnMut(&mut NodeConfig)) -> TcpTriad {
         crate::mutants::plant_as_told();
         let mut listeners = Vec::new();
         for _ in Role::ALL {
@@ -63,6 +68,7 @@ impl TcpTriad {
             let directory = data.path().join(role.name());
             let mut config = NodeConfig::from_license(&license, role, directory).expect("a triad");
             config.peer_key = key.clone();
+            change(&mut config);
             nodes.push(Node::start(config.clone()).await.expect("the node starts"));
             configs.push(config);
         }
@@ -150,6 +156,17 @@ impl TcpTriad {
 
     /// A seat is given and taken back, and all three have applied it.
     pub async fn still_decides(&mut self) {
+        self.decide().await;
+        for node in &self.nodes {
+            assert!(node.raft_view().running && node.failure().borrow().is_none(), "a server has stopped");
+            // Looking must not fail either, whatever a peer has said of itself.
+            assert_eq!(node.servers().len(), 3);
+        }
+        self.holdings().await;
+    }
+
+    /// A seat is given and taken back.
+    pub async fn decide(&mut self) {
         let action = Action::Checkout {
             vendor: None,
             feature: "f1".to_owned(),
@@ -160,12 +177,6 @@ impl TcpTriad {
         let Outcome::Granted { handle, .. } = outcome else { panic!("not granted: {outcome:?}") };
         let outcome = self.call(Action::Checkin { handle, owner: None }).await;
         assert_eq!(outcome, Outcome::Returned { handle });
-        for node in &self.nodes {
-            assert!(node.raft_view().running && node.failure().borrow().is_none(), "a server has stopped");
-            // Looking must not fail either, whatever a peer has said of itself.
-            assert_eq!(node.servers().len(), 3);
-        }
-        self.holdings().await;
     }
 
     async fn call(&mut self, action: Action) -> Outcome {

@@ -191,7 +191,7 @@ async fn listen(listener: TcpListener, target: String, tape: Arc<Mutex<Tape>>, c
         cut.mark_unchanged();
         serving.spawn(async move {
             tokio::select! {
-                served = serve(dialer, &target, &tape) => drop(served),
+                _ = serve(dialer, &target, &tape) => {}
                 _ = cut.changed() => {}
             }
         });

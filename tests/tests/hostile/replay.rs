@@ -56,6 +56,13 @@ fn key() -> Option<PeerKey> {
     Some(PeerKey::parse(&"5a".repeat(32)).unwrap())
 }
 
+/// How many frames there are in these bytes.
+fn frames(bytes: &[u8]) -> usize {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return 0 };
+    let length = u32::from_be_bytes(*length) as usize;
+    rest.get(length..).map_or(0, |rest| 1 + frames(rest))
+}
+
 /// A triad with somebody on the wire on which the master dials the secondary.
 struct Tapped {
     triad: TcpTriad,
@@ -77,9 +84,12 @@ impl Tapped {
             }
         })
         .await;
+        let tap = tap.expect("the primary is among the three");
         triad.still_decides().await;
+        // From here on both say of which triad they are: whatever is heard could be said again.
+        tap.cut().await;
         let before = triad.holdings().await;
-        Tapped { triad, tap: tap.expect("the primary is among the three"), before }
+        Tapped { triad, tap, before }
     }
 
     /// A conversation of this lane with so many frames each way, that goes on.
@@ -156,15 +166,16 @@ async fn what_a_server_said_lets_nobody_in_who_says_it_again() {
     for lane in [LOG_LANE, CONTROL_LANE] {
         let (_, said) = tapped.conversation(lane, 20).await;
         let connections = tapped.tap.conversations().len();
-        let welcome = 4 + said.said(Way::Back)[0].len();
         for to in [Secondary, Tertiary] {
             for _ in 0..20 {
                 let answer = tapped.triad.rubbish(to, &said.bytes(Way::There), true).await;
-                assert_eq!(answer.len(), welcome, "the {to} answered more than the welcome");
+                // A connection that is closed before all was read may lose the welcome, too.
+                assert!(frames(&answer) <= 1, "the {to} answered more than the welcome");
             }
         }
         // Said to the one who said it.
-        let answer = tapped.triad.rubbish(Primary, &said.bytes(Way::There), true).await;
+        let hello = &said.bytes(Way::There)[..4 + said.said(Way::There)[0].len()];
+        let answer = tapped.triad.rubbish(Primary, hello, true).await;
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.contains("two servers claim to be the primary"), "{answer}");
         // None of it has taken the place of the connection that it was said on.
@@ -277,7 +288,7 @@ async fn no_nonce_comes_twice_not_even_after_a_restart() {
     let others =
         [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let lines = "SERVER h ANY 1\nSERVER h ANY 2\nSERVER h ANY 3\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 1 SIGN=0\n";
+    let lines = "SERVER h ANY 27001\nSERVER h ANY 27002\nSERVER h ANY 27003\nVENDOR demo\nFEATURE f1 demo 1.0 permanent 1 SIGN=0\n";
     let license = License::parse(lines).unwrap();
     let config = |role: Role| {
         let mut config = NodeConfig::from_license(&license, role, data.path().join(role.name())).unwrap();

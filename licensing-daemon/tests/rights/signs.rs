@@ -105,6 +105,8 @@ async fn whatever_its_owner_asks_is_a_sign_of_life() {
     let requests: Vec<Request> = asked.iter().map(|(_, _, request)| request.clone()).collect();
     wait_until("the silent session ends", async || {
         ask_all(&mut raw, &requests).await;
+        // Not all the time: an entry of a session that comes while its end is decided saves it, heard or not.
+        tokio::time::sleep(GRACE / 10).await;
         site.node.look(|state| state.holder(silent).is_none()).then_some(())
     })
     .await;

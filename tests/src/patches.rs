@@ -13,6 +13,10 @@ use std::process::{Command, Output, Stdio};
 /// The lines that a patch begins with, `Bug: …` and so on, in this order.
 const FIELDS: [&str; 5] = ["Bug", "Noticed by", "Build", "Run", "Says"];
 
+/// A wrapper of the compiler that changes nothing. Not for `sh`: some drop variables whose names are none of theirs, and
+/// cargo tells a test by such a one where a program with a hyphen in its name is.
+const WRAPPER: &[u8] = b"#!/usr/bin/env bash\nexec \"$@\"\n";
+
 /// A planted bug.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
@@ -126,7 +130,7 @@ impl Copy {
             programs: folder.join("target"),
         };
         fs::create_dir_all(&copy.source)?;
-        write_if_other(&copy.wrapper, b"#!/bin/sh\nexec \"$@\"\n")?;
+        write_if_other(&copy.wrapper, WRAPPER)?;
         fs::set_permissions(&copy.wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         Ok(copy)
     }
@@ -260,5 +264,15 @@ mod tests {
         // A line of the patch itself is no header.
         let late = GOOD.replace("Says: one\n", "") + "+Says: one\n Says: one\n";
         assert!(Patch::parse(path, &late).is_err());
+    }
+
+    /// It once did not, and no bug could be planted that a suite of the store's should notice.
+    #[test]
+    fn the_compiler_hears_of_programs_with_a_hyphen_in_their_names() {
+        let target = tempfile::tempdir().unwrap();
+        let copy = Copy::new(target.path()).unwrap();
+        let told =
+            Command::new(&copy.wrapper).arg("env").env("CARGO_BIN_EXE_store-run", "there").output().unwrap();
+        assert!(printed(&told).lines().any(|line| line == "CARGO_BIN_EXE_store-run=there"), "{told:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use licensing_tests::power_cut::{inspect, plan::Plan, work};
+use licensing_tests::power_cut::{inspect, outline::Outline, plan::Plan, work};
 
 /// Far above anything that works: a store that hangs must not hang the tests.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -23,12 +23,9 @@ struct Arguments {
 enum What {
     /// Carries out a plan; ends with 3 when the store reports an error.
     Work {
-        /// Of this seed.
+        /// Its name: `2:90` is of seed 2 and about 90 steps, `2:tour` does everything once.
         #[arg(long)]
-        seed: u64,
-        /// Of about this many steps.
-        #[arg(long)]
-        length: usize,
+        plan: Outline,
         /// In this data directory.
         #[arg(long)]
         directory: PathBuf,
@@ -42,8 +39,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
     match Arguments::parse().what {
-        What::Work { seed, length, directory } => {
-            let plan = Plan::of(seed, length);
+        What::Work { plan, directory } => {
+            let plan = Plan::of(plan);
             let work = async { tokio::time::timeout(PATIENCE, work::carry_out(&plan, &directory)).await };
             let code = match runtime.block_on(work) {
                 Ok(Ok(())) => 0,

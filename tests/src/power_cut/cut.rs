@@ -1,10 +1,10 @@
 //! Cuts a recording at many instants and judges what is left.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::disk::{Disk, Image, Model, POWER_CUTS};
+use super::disk::{Disk, Model, POWER_CUTS};
 use super::format::Record;
+use super::image::Image;
 use super::judge::{Progress, judge_cut};
 use super::plan::Plan;
 use super::run::{Inspector, Recording};
@@ -17,7 +17,7 @@ pub struct Cut {
     pub at: usize,
     /// What becomes of what was not synced.
     pub model: Model,
-    /// Seed of the model's choices.
+    /// Seed of the model's choices, or the choice itself.
     pub dice: u64,
 }
 
@@ -78,7 +78,7 @@ pub fn each<T>(
             progress.hear(record);
         }
         played = cut.at;
-        let image = disk.image(cut.model, &Stream::new(cut.dice, "model"));
+        let image = disk.image(cut.model, cut.dice);
         seen.extend(look(*cut, &progress, &image));
     }
     seen
@@ -106,21 +106,24 @@ pub fn census(cuts: &[Cut]) -> BTreeMap<Model, usize> {
     census
 }
 
-/// Keeps a recording whose cut broke a promise, and says how to look at it again: what a plan writes when differs from run
-/// to run, so the seed alone does not repeat it.
-pub fn keep(seed: u64, length: usize, records: &[Record], broken: &[Broken]) -> String {
-    let path: PathBuf =
-        std::env::temp_dir().join(format!("recording-{seed}-{length}-{}", std::process::id()));
-    let bytes: Vec<u8> = records.iter().flat_map(Record::to_bytes).collect();
-    let kept = std::fs::write(&path, bytes)
-        .map_or_else(|error| format!("not kept: {error}"), |()| path.display().to_string());
+/// Most broken promises of a recording that are told: the first ones tell more than the rest.
+const TOLD: usize = 10;
+
+/// Says which promises were broken in a recording, and how to look at it again. It is kept for that: what a plan writes
+/// when differs from run to run, so its name alone does not repeat it. A good one is not kept, and nothing is said.
+pub fn report(recording: &Recording, broken: &[Broken]) -> String {
+    if broken.is_empty() {
+        return String::new();
+    }
+    let (kept, outline) = (recording.keep(), recording.outline);
     let mut text = String::new();
-    for Broken { cut: Cut { at, model, dice }, problem } in broken {
+    for Broken { cut: Cut { at, model, dice }, problem } in &broken[..broken.len().min(TOLD)] {
         text.push_str(&format!(
-            "seed {seed}, {model:?} cut after {at} records: {problem}\n  replay: LICENSING_RECORDING={kept} \
-             LICENSING_CUT={seed}:{length}:{at}:{model:?}:{dice} cargo test -p licensing-tests --test store_power_cut \
+            "plan {outline}, {model:?} cut after {at} records: {problem}\n  replay: LICENSING_RECORDING={kept} \
+             LICENSING_CUT={outline}:{at}:{model:?}:{dice} cargo test -p licensing-tests --test store_power_cut \
              -- --ignored judge_a_cut\n"
         ));
     }
+    text.push_str(&format!("plan {outline}: {} broken promises\n", broken.len()));
     text
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::Image;
+use super::image::Image;
 use crate::simulation::random::Stream;
 
 /// A kind of damage.

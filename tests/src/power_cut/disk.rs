@@ -5,11 +5,10 @@
 //! POSIX promises; ext4 and others keep more, and none keeps less.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::format::{Inode, Record};
+use super::image::Image;
 use crate::simulation::random::Stream;
 
 /// Drives write sectors of this size as a whole.
@@ -26,13 +25,15 @@ pub enum Model {
     Torn,
     /// All of them are there: the program died, the power did not.
     Kept,
+    /// Those are there that the dice name: see [`Disk::choices`].
+    Chosen,
 }
 
 /// The models in which the power fails.
 pub const POWER_CUTS: [Model; 3] = [Model::Strict, Model::Lenient, Model::Torn];
 
-/// Files with their bytes, directories with `None`, by path.
-pub type Image = BTreeMap<PathBuf, Option<Vec<u8>>>;
+/// So many of the unsynced names and files are there or not in every combination; see [`Disk::choices`].
+const CHOSEN: u32 = 4;
 
 #[derive(Clone)]
 enum Change {
@@ -43,13 +44,37 @@ enum Change {
 #[derive(Default)]
 struct File {
     sure: Vec<u8>,
+    /// How many changes are in it.
+    settled: usize,
     pending: Vec<Change>,
+    /// When the last one came.
+    changed_at: u64,
+}
+
+/// The content of a file: so many of its changes, from the first one on, are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Version {
+    file: usize,
+    changes: usize,
 }
 
 type Names = BTreeMap<String, usize>;
 
+/// A name in a directory, and what it names from now on.
+type Naming = (usize, String, Option<usize>);
+
 /// Names that change together: both names of a renamed file.
-struct Renaming(Vec<(usize, String, Option<usize>)>);
+struct Renaming {
+    names: Vec<Naming>,
+    at: u64,
+}
+
+/// A name or a file that is not synced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unsynced {
+    Renaming(usize),
+    File(usize),
+}
 
 enum Node {
     File(File),
@@ -65,6 +90,8 @@ pub struct Disk {
     nodes: Vec<Node>,
     numbers: HashMap<Inode, usize>,
     renamings: Vec<Renaming>,
+    /// How many changes have been played.
+    time: u64,
 }
 
 const ROOT: usize = 0;
@@ -73,7 +100,7 @@ impl Disk {
     /// An empty tree.
     pub fn empty() -> Disk {
         let root = Node::Directory { sure: Names::new(), now: Names::new() };
-        Disk { nodes: vec![root], numbers: HashMap::new(), renamings: Vec::new() }
+        Disk { nodes: vec![root], numbers: HashMap::new(), renamings: Vec::new(), time: 0 }
     }
 
     /// A tree that holds this, all of it synced.
@@ -81,7 +108,7 @@ impl Disk {
         let mut disk = Disk::empty();
         for (path, bytes) in image {
             let node = match bytes {
-                Some(bytes) => Node::File(File { sure: bytes.clone(), pending: Vec::new() }),
+                Some(bytes) => Node::File(File { sure: bytes.clone(), ..File::default() }),
                 None => Node::Directory { sure: Names::new(), now: Names::new() },
             };
             let (parent, name) = disk.place(&path.to_string_lossy()).expect("parents come before children");
@@ -129,46 +156,106 @@ impl Disk {
     }
 
     /// What is found after a cut at this instant.
-    pub(crate) fn image(&self, model: Model, random: &Stream) -> Image {
+    pub(crate) fn image(&self, model: Model, dice: u64) -> Image {
+        if model == Model::Chosen {
+            let files = self.chosen(dice).into_iter();
+            return files.map(|(path, version)| (path, version.map(|version| self.bytes(version)))).collect();
+        }
+        let random = &Stream::new(dice, "model");
         // Now nearly all of the unsynced is there, now nearly nothing.
         let share = [10, 50, 90][usize::try_from(random.below(3)).unwrap_or_default()];
         let kept = |model| match model {
-            Model::Strict => false,
+            Model::Strict | Model::Chosen => false,
             Model::Lenient | Model::Torn => random.chance(share),
             Model::Kept => true,
         };
+        let bytes_of = |number: usize| match &self.nodes[number] {
+            Node::File(file) => Some(contents(file, model, random, &kept)),
+            Node::Directory { .. } => None,
+        };
+        let tree = self.tree(|_| kept(model)).into_iter();
+        tree.map(|(path, number)| (path, bytes_of(number))).collect()
+    }
+
+    /// How many ways there are to choose from what is not synced. A choice is a number; its lowest bit is for the latest
+    /// change. With more than four unsynced names and files each of the latest four is there or not, and all older ones
+    /// together are, for the highest bit: each was among the latest once, when all that happened since had not begun, and
+    /// what is written next is written by somebody who knows of the last few steps.
+    pub(crate) fn choices(&self) -> u64 {
+        let unsynced = u32::try_from(self.unsynced().len()).unwrap_or(u32::MAX);
+        1 << unsynced.min(CHOSEN + 1)
+    }
+
+    /// What is found when of the unsynced exactly what the choice names is there: files with their version, directories.
+    pub(crate) fn chosen(&self, choice: u64) -> BTreeMap<PathBuf, Option<Version>> {
+        let latest_first = self.unsynced().into_iter().rev().enumerate();
+        let bit = |place: usize| u32::try_from(place).unwrap_or(CHOSEN).min(CHOSEN);
+        let kept = latest_first.filter(|(place, _)| (choice >> bit(*place)) & 1 == 1);
+        let kept: Vec<Unsynced> = kept.map(|(_, unsynced)| unsynced).collect();
+        let version = |file: usize| match &self.nodes[file] {
+            Node::File(File { settled, pending, .. }) => {
+                let pending = if kept.contains(&Unsynced::File(file)) { pending.len() } else { 0 };
+                Some(Version { file, changes: settled + pending })
+            }
+            Node::Directory { .. } => None,
+        };
+        let tree = self.tree(|renaming| kept.contains(&Unsynced::Renaming(renaming))).into_iter();
+        tree.map(|(path, number)| (path, version(number))).collect()
+    }
+
+    /// The bytes of a version that [`Disk::chosen`] named at this instant.
+    pub(crate) fn bytes(&self, version: Version) -> Vec<u8> {
+        let Node::File(file) = &self.nodes[version.file] else { return Vec::new() };
+        let mut bytes = file.sure.clone();
+        let unsure = &file.pending[..version.changes - file.settled];
+        unsure.iter().for_each(|change| apply(&mut bytes, change));
+        bytes
+    }
+
+    /// What is not synced, the latest change last.
+    fn unsynced(&self) -> Vec<Unsynced> {
+        let renamings = self.renamings.iter().enumerate();
+        let mut unsynced: Vec<(u64, Unsynced)> =
+            renamings.map(|(number, renaming)| (renaming.at, Unsynced::Renaming(number))).collect();
+        for (number, node) in self.nodes.iter().enumerate() {
+            if let Node::File(File { pending, changed_at, .. }) = node
+                && !pending.is_empty()
+            {
+                unsynced.push((*changed_at, Unsynced::File(number)));
+            }
+        }
+        unsynced.sort_by_key(|(at, _)| *at);
+        unsynced.into_iter().map(|(_, unsynced)| unsynced).collect()
+    }
+
+    /// Everything that has a name, when of the unsynced renamings those are there that `kept` says.
+    fn tree(&self, mut kept: impl FnMut(usize) -> bool) -> BTreeMap<PathBuf, usize> {
         let mut names: HashMap<usize, Names> = HashMap::new();
         for (number, node) in self.nodes.iter().enumerate() {
             if let Node::Directory { sure, .. } = node {
                 names.insert(number, sure.clone());
             }
         }
-        for Renaming(changes) in self.renamings.iter().filter(|_| kept(model)) {
-            for (directory, name, number) in changes {
-                let names = names.entry(*directory).or_default();
-                match number {
-                    Some(number) => names.insert(name.clone(), *number),
-                    None => names.remove(name),
-                };
-            }
+        let renamings = self.renamings.iter().enumerate().filter(|(number, _)| kept(*number));
+        for (directory, name, number) in renamings.flat_map(|(_, renaming)| &renaming.names) {
+            let names = names.entry(*directory).or_default();
+            match number {
+                Some(number) => names.insert(name.clone(), *number),
+                None => names.remove(name),
+            };
         }
-        let mut image = Image::new();
+        let mut tree = BTreeMap::new();
         let mut open = vec![(PathBuf::new(), ROOT)];
         while let Some((path, directory)) = open.pop() {
             for (name, number) in &names[&directory] {
                 let path = path.join(name);
-                match &self.nodes[*number] {
-                    Node::File(file) => {
-                        image.insert(path, Some(contents(file, model, random, &kept)));
-                    }
-                    Node::Directory { .. } => {
-                        image.insert(path.clone(), None);
-                        open.push((path, *number));
-                    }
+                tree.insert(path.clone(), *number);
+                if let Node::Directory { .. } = self.nodes[*number] {
+                    open.push((path, *number));
                 }
             }
         }
-        image
+        tree
     }
 
     fn add(&mut self, path: &str, inode: Inode, node: Node) -> Option<()> {
@@ -180,8 +267,8 @@ impl Disk {
         Some(())
     }
 
-    fn rename(&mut self, changes: Vec<(usize, String, Option<usize>)>) {
-        for (directory, name, number) in &changes {
+    fn rename(&mut self, names: Vec<Naming>) {
+        for (directory, name, number) in &names {
             if let Node::Directory { now, .. } = &mut self.nodes[*directory] {
                 match number {
                     Some(number) => now.insert(name.clone(), *number),
@@ -189,27 +276,29 @@ impl Disk {
                 };
             }
         }
-        self.renamings.push(Renaming(changes));
+        self.time += 1;
+        self.renamings.push(Renaming { names, at: self.time });
     }
 
     fn change(&mut self, inode: Inode, change: Change) -> Option<()> {
-        match &mut self.nodes[*self.numbers.get(&inode)?] {
-            Node::File(file) => file.pending.push(change),
-            Node::Directory { .. } => return None,
-        }
+        let Node::File(file) = &mut self.nodes[*self.numbers.get(&inode)?] else { return None };
+        self.time += 1;
+        file.changed_at = self.time;
+        file.pending.push(change);
         Some(())
     }
 
     fn sync(&mut self, number: usize) {
         if let Node::File(file) = &mut self.nodes[number] {
-            let File { sure, pending } = file;
+            let File { sure, settled, pending, .. } = file;
+            *settled += pending.len();
             pending.drain(..).for_each(|change| apply(sure, &change));
             return;
         }
-        let touches = |renaming: &Renaming| renaming.0.iter().any(|(directory, ..)| *directory == number);
+        let touches = |renaming: &Renaming| renaming.names.iter().any(|(directory, ..)| *directory == number);
         let (synced, rest): (Vec<_>, Vec<_>) = self.renamings.drain(..).partition(touches);
         self.renamings = rest;
-        for (directory, name, number) in synced.into_iter().flat_map(|renaming| renaming.0) {
+        for (directory, name, number) in synced.into_iter().flat_map(|renaming| renaming.names) {
             if let Node::Directory { sure, .. } = &mut self.nodes[directory] {
                 match number {
                     Some(number) => sure.insert(name, number),
@@ -270,44 +359,4 @@ fn apply(bytes: &mut Vec<u8>, change: &Change) {
             bytes[start..end].copy_from_slice(data);
         }
     }
-}
-
-/// Makes the files and directories of an image below `directory`.
-///
-/// # Errors
-///
-/// The system's.
-pub fn write(image: &Image, directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    for (path, bytes) in image {
-        let path = directory.join(path);
-        match bytes {
-            Some(bytes) => fs::write(path, bytes)?,
-            None => fs::create_dir(path)?,
-        }
-    }
-    Ok(())
-}
-
-/// The image of what is below `directory` now.
-///
-/// # Errors
-///
-/// The system's.
-pub fn read(directory: &Path) -> io::Result<Image> {
-    let mut image = Image::new();
-    let mut open = vec![PathBuf::new()];
-    while let Some(path) = open.pop() {
-        for file in fs::read_dir(directory.join(&path))? {
-            let file = file?;
-            let path = path.join(file.file_name());
-            if file.file_type()?.is_dir() {
-                image.insert(path.clone(), None);
-                open.push(path);
-            } else {
-                image.insert(path, Some(fs::read(file.path())?));
-            }
-        }
-    }
-    Ok(image)
 }

@@ -80,7 +80,7 @@ pub fn judge(plan: &Plan, progress: &Progress, found: &Found) -> Result<Verdict,
     }
     log(plan, progress, opened)?;
     snapshot(plan, progress, opened)?;
-    state(plan, opened)?;
+    state(plan, progress, opened)?;
     match &opened.trouble {
         Some(trouble) => Err(format!("openraft cannot work with it: {trouble}")),
         None => Ok(Verdict::Whole),
@@ -168,7 +168,15 @@ fn snapshot(plan: &Plan, progress: &Progress, opened: &Opened) -> Result<(), Str
     Err(format!("its snapshot ends at {:?}, it should end at one of {possible:?}", opened.snapshot))
 }
 
-fn state(plan: &Plan, opened: &Opened) -> Result<(), String> {
+fn state(plan: &Plan, progress: &Progress, opened: &Opened) -> Result<(), String> {
+    let told = plan.steps[..progress.asked].iter().filter_map(|step| match step {
+        Step::Commit(last) | Step::Install { last, .. } => Some(last.index),
+        _ => None,
+    });
+    let (told, known) = (told.max(), opened.committed.map(|(_, index)| index));
+    if known > told {
+        return Err(format!("it takes entry {known:?} for committed, and was told of {told:?}"));
+    }
     if let Some((term, index)) = opened.committed
         && plan.committed.get(&index).is_none_or(|(expected, _)| *expected != term)
     {

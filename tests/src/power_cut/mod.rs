@@ -10,8 +10,11 @@ pub mod damage;
 pub mod disk;
 #[path = "../../disk-recorder/src/format.rs"]
 pub mod format;
+pub mod image;
 pub mod inspect;
+pub mod instants;
 pub mod judge;
+pub mod outline;
 pub mod plan;
 pub mod run;
 pub mod work;

@@ -11,6 +11,7 @@ use licensing_core::id::{LogIndex, Timestamp, Token};
 use licensing_core::state::State;
 use licensing_raft::testing::store::{Cargo, LogEntry, Place};
 
+use super::outline::{Chapter, Course, Outline, STOP_BEHIND_COMMIT, TOUR};
 use crate::simulation::random::Stream;
 
 /// One thing a store is asked to do.
@@ -107,15 +108,24 @@ enum Sizes {
 }
 
 impl Plan {
-    /// The plan of a seed, of about `length` steps. With none the store is only opened, closed, and opened again.
-    pub fn of(seed: u64, length: usize) -> Plan {
-        let sizes = if seed.is_multiple_of(2) { Sizes::Small } else { Sizes::Large };
-        let mut author = Author::new(Stream::new(seed, "power cut"), sizes);
-        if length > 0 {
+    /// The plan of this name.
+    pub fn of(outline: Outline) -> Plan {
+        let sizes = if outline.seed.is_multiple_of(2) { Sizes::Small } else { Sizes::Large };
+        let mut author = Author::new(Stream::new(outline.seed, "power cut"), sizes);
+        if outline.course != Course::Drawn(0) {
             author.begin();
         }
-        while author.plan.steps.len() < length {
-            author.chapter();
+        match outline.course {
+            Course::Drawn(length) => {
+                while author.plan.steps.len() < length {
+                    let drawn = Chapter::draw(&author.random);
+                    author.chapter(drawn);
+                }
+            }
+            Course::Tour => TOUR.iter().for_each(|chapter| author.chapter(*chapter)),
+            Course::StopBehindCommit => {
+                STOP_BEHIND_COMMIT.iter().for_each(|chapter| author.chapter(*chapter))
+            }
         }
         author.push(Step::Settle);
         author.plan
@@ -136,6 +146,8 @@ struct Author {
     term: u64,
     state: State,
     committed: Option<Place>,
+    /// The server has been started since it was told what is committed.
+    forgotten: bool,
     snapshot: Option<Place>,
     /// What the entries that are not committed carry.
     open: BTreeMap<u64, Cargo>,
@@ -151,7 +163,8 @@ impl Author {
         };
         let now = Ledger::default();
         let (state, open) = (State::default(), BTreeMap::new());
-        Author { random, sizes, plan, now, term: 0, state, committed: None, snapshot: None, open }
+        let (committed, snapshot) = (None, None);
+        Author { random, sizes, plan, now, term: 0, state, committed, forgotten: false, snapshot, open }
     }
 
     fn push(&mut self, step: Step) {
@@ -167,20 +180,34 @@ impl Author {
         self.elect();
     }
 
-    /// One of the things that happen to a server.
-    fn chapter(&mut self) {
-        match self.random.below(100) {
-            0..50 => {
-                let count = 1 + self.random.below(if self.sizes == Sizes::Small { 30 } else { 6 });
+    fn chapter(&mut self, chapter: Chapter) {
+        let most = if self.sizes == Sizes::Small { 30 } else { 6 };
+        match chapter {
+            Chapter::Append => {
+                let count = 1 + self.random.below(most);
                 self.append(count);
             }
-            50..58 => self.push(Step::Settle),
-            58..72 => self.commit(),
-            72..82 => self.snapshot(),
-            82..90 => self.conflict(),
-            90..94 => self.elect(),
-            94..97 => self.install(),
-            _ => {
+            Chapter::Fill => self.append(most),
+            Chapter::Settle => self.push(Step::Settle),
+            Chapter::Commit => {
+                let (first, next) = self.uncommitted();
+                if first < next {
+                    let upto = self.random.below(next - first) + first;
+                    self.commit(upto);
+                }
+            }
+            Chapter::CommitAll => {
+                let (first, next) = self.uncommitted();
+                if first < next {
+                    self.commit(next - 1);
+                }
+            }
+            Chapter::Snapshot => self.snapshot(),
+            Chapter::Conflict => self.conflict(),
+            Chapter::Elect => self.elect(),
+            Chapter::Install => self.install(),
+            Chapter::Reopen => {
+                self.forgotten = true;
                 self.push(Step::Reopen);
             }
         }
@@ -226,8 +253,7 @@ impl Author {
 
     /// A new leader that does not have our last entries.
     fn conflict(&mut self) {
-        let first = self.committed.map_or(0, |place| place.index + 1);
-        let next = self.next_index();
+        let (first, next) = self.uncommitted();
         if first >= next {
             return;
         }
@@ -245,15 +271,20 @@ impl Author {
         self.push(Step::Truncate(last));
     }
 
-    fn commit(&mut self) {
-        let first = self.committed.map_or(0, |place| place.index + 1);
-        let next = self.next_index();
-        if first < next {
-            let upto = self.random.below(next - first) + first;
-            self.apply(upto);
-            let place = self.now.log[usize::try_from(upto).unwrap_or(usize::MAX)].0;
-            self.push(Step::Commit(place));
-        }
+    /// The first entry that is not committed, and the one that comes next.
+    fn uncommitted(&self) -> (u64, u64) {
+        (self.committed.map_or(0, |place| place.index + 1), self.next_index())
+    }
+
+    fn commit(&mut self, upto: u64) {
+        self.apply(upto);
+        let place = self.now.log[usize::try_from(upto).unwrap_or(usize::MAX)].0;
+        self.tell(place);
+    }
+
+    fn tell(&mut self, committed: Place) {
+        self.forgotten = false;
+        self.push(Step::Commit(committed));
     }
 
     fn remember(&mut self, entries: &[LogEntry]) {
@@ -261,8 +292,7 @@ impl Author {
     }
 
     fn apply(&mut self, upto: u64) {
-        let first = self.committed.map_or(0, |place| place.index + 1);
-        for index in first..=upto {
+        for index in self.uncommitted().0..=upto {
             let place = self.now.log[usize::try_from(index).unwrap_or(usize::MAX)].0;
             if let Some(Cargo::Proposal(bytes)) = self.open.remove(&index) {
                 let proposal = Proposal::from_bytes(&bytes).expect("it was just written");
@@ -273,8 +303,13 @@ impl Author {
         }
     }
 
+    /// What is committed reaches the disk with the next write. A server that stops before it has forgotten it, and applies
+    /// it, to be found in its next snapshot, when its leader tells it again.
     fn snapshot(&mut self) {
         let Some(last) = self.committed.filter(|place| Some(*place) != self.snapshot) else { return };
+        if self.forgotten {
+            self.tell(last);
+        }
         self.snapshot = Some(last);
         self.plan.snapshots.push(Planned { step: self.plan.steps.len(), last });
         self.push(Step::Snapshot);
@@ -295,9 +330,9 @@ impl Author {
     /// A leader that has purged what we miss: what we have beyond the commit goes, its snapshot comes.
     fn install(&mut self) {
         self.push(Step::Settle);
-        let first = self.committed.map_or(0, |place| place.index + 1);
         self.vote();
-        if first < self.next_index() {
+        let (first, next) = self.uncommitted();
+        if first < next {
             self.truncate(first);
         }
         let count = 1 + self.random.below(40);
@@ -308,6 +343,7 @@ impl Author {
         self.apply(first + count - 1);
         let last = Place { term: self.term, index: first + count - 1 };
         self.snapshot = Some(last);
+        self.forgotten = false;
         self.plan.snapshots.push(Planned { step: self.plan.steps.len(), last });
         self.push(Step::Install { last, state: self.state.to_bytes() });
         self.purge(last.index);

@@ -3,21 +3,27 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::disk::{self, Image};
 use super::format::Record;
+use super::image::{self, Image};
 use super::inspect::Found;
 use super::judge::Progress;
+use super::outline::Outline;
 
-/// Where the program and the recorder are.
+/// Where the program and the recorder are, and where they may write.
 #[derive(Debug, Clone)]
 pub struct Programs {
     /// `store-run`.
     pub store_run: PathBuf,
     /// The library to preload.
     pub recorder: PathBuf,
+    /// For what nobody needs afterwards.
+    scratch: PathBuf,
+    /// For recordings that somebody should look at.
+    kept: PathBuf,
 }
 
 /// Which calls of a run fail, and how.
@@ -31,12 +37,16 @@ pub struct Failure {
     pub errno: i32,
 }
 
-/// What a run did to its disk.
+/// What a run did to its disk. It is in memory only, until somebody keeps it: a good run leaves nothing behind. One that a
+/// panic drops is kept, because nobody has said that it is good.
 pub struct Recording {
+    /// The plan that was carried out.
+    pub outline: Outline,
     /// In order.
     pub records: Vec<Record>,
     /// The disk at the end, as the program sees it.
     pub end: Image,
+    kept: PathBuf,
 }
 
 impl Programs {
@@ -65,7 +75,14 @@ impl Programs {
             .status()
             .expect("cargo can be started");
         assert!(built.success(), "cargo build of the recorder ended with {built}");
-        Some(Programs { store_run, recorder: directory.join("libdisk_recorder.so") })
+        let (scratch, kept) = (std::env::temp_dir(), target.join("tmp"));
+        Some(Programs { store_run, recorder: directory.join("libdisk_recorder.so"), scratch, kept })
+    }
+
+    /// The same programs, which write below this directory only.
+    #[must_use]
+    pub fn within(self, directory: &Path) -> Programs {
+        Programs { scratch: directory.to_owned(), kept: directory.to_owned(), ..self }
     }
 
     fn command(&self, root: &Path) -> Command {
@@ -74,11 +91,11 @@ impl Programs {
         command
     }
 
-    /// Carries out the plan of a seed on a disk that holds `before`, and records it.
-    pub fn record(&self, seed: u64, length: usize, before: &Image, failure: Option<Failure>) -> Recording {
-        let scratch = scratch();
+    /// Carries out a plan on a disk that holds `before`, and records it.
+    pub fn record(&self, outline: Outline, before: &Image, failure: Option<Failure>) -> Recording {
+        let scratch = self.scratch();
         let (root, log) = (scratch.path().join("disk"), scratch.path().join("recording"));
-        disk::write(before, &root).expect("the disk can be made");
+        image::write(before, &root).expect("the disk can be made");
         let mut command = self.command(&root);
         command.env("DISK_RECORDER_LOG", &log);
         if let Some(Failure { syncs, from, errno }) = failure {
@@ -86,26 +103,32 @@ impl Programs {
             command.env("DISK_RECORDER_FAIL", format!("{call}:{from}:{errno}"));
         }
         let ended = command
-            .args(["work", "--seed", &seed.to_string(), "--length", &length.to_string(), "--directory"])
+            .args(["work", "--plan", &outline.to_string(), "--directory"])
             .arg(root.join("data"))
             .stdin(Stdio::null())
             .output()
             .expect("the program can be started");
-        let said = String::from_utf8_lossy(&ended.stderr);
+        let bytes = std::fs::read(log).unwrap_or_default();
+        let records = Record::read_all(&bytes).expect("the recording can be read");
+        let end = image::read(&root).expect("the disk can be read");
+        let recording = Recording { outline, records, end, kept: self.kept.clone() };
         let expected = if failure.is_some() { [0, 3] } else { [0, 0] };
         assert!(
             ended.status.code().is_some_and(|code| expected.contains(&code)),
-            "seed {seed}, {failure:?}: the program ended with {}: {said}",
-            ended.status
+            "plan {outline}, {failure:?}: the program ended with {}: {}",
+            ended.status,
+            String::from_utf8_lossy(&ended.stderr)
         );
-        let bytes = std::fs::read(log).expect("there is a recording");
-        let records = Record::read_all(&bytes).expect("the recording can be read");
-        Recording { records, end: disk::read(&root).expect("the disk can be read") }
+        recording
+    }
+
+    fn scratch(&self) -> TempDir {
+        tempfile::tempdir_in(&self.scratch).expect("a temporary directory")
     }
 
     /// Starts a process that opens stores.
     pub fn inspector(&self) -> Inspector {
-        Inspector { programs: self.clone(), scratch: scratch(), number: 0, process: None }
+        Inspector { programs: self.clone(), process: None, scratch: self.scratch(), number: 0 }
     }
 }
 
@@ -121,10 +144,26 @@ impl Recording {
     pub fn count(&self, which: impl Fn(&Record) -> bool) -> u64 {
         self.records.iter().filter(|record| which(record)).count() as u64
     }
+
+    /// Writes it to a file of its own, and returns its path, or why there is none.
+    pub fn keep(&self) -> String {
+        // The same plan may be recorded several times, by several tests at once.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let plan = self.outline.to_string().replace(':', "-");
+        let path = self.kept.join(format!("recording-{plan}-{}-{number}", std::process::id()));
+        let bytes: Vec<u8> = self.records.iter().flat_map(Record::to_bytes).collect();
+        let kept = std::fs::create_dir_all(&self.kept).and_then(|()| std::fs::write(&path, bytes));
+        kept.map_or_else(|error| format!("not kept: {error}"), |()| path.display().to_string())
+    }
 }
 
-fn scratch() -> TempDir {
-    tempfile::tempdir().expect("a temporary directory")
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the recording of plan {} is kept: {}", self.outline, self.keep());
+        }
+    }
 }
 
 struct Process {
@@ -144,9 +183,10 @@ impl Drop for Process {
 /// Opens stores, one after the other, in a process that is started again when one has ended it.
 pub struct Inspector {
     programs: Programs,
+    /// Given up before the directory it works in, so that it leaves nothing there.
+    process: Option<Process>,
     scratch: TempDir,
     number: u64,
-    process: Option<Process>,
 }
 
 impl Inspector {
@@ -167,9 +207,9 @@ impl Inspector {
     pub fn inspect_and_keep(&mut self, image: &Image) -> Result<(Found, Image), String> {
         self.number += 1;
         let root = self.scratch.path().join(self.number.to_string());
-        disk::write(image, &root).expect("the disk can be made");
+        image::write(image, &root).expect("the disk can be made");
         let found = self.ask(&root.join("data"));
-        let after = disk::read(&root).expect("the disk can be read");
+        let after = image::read(&root).expect("the disk can be read");
         std::fs::remove_dir_all(&root).expect("the disk can be removed");
         match found {
             Ok(found) => Ok((found, after)),

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use licensing_tests::power_cut::damage::{Damage, files};
-use licensing_tests::power_cut::disk::Image;
+use licensing_tests::power_cut::image::Image;
 use licensing_tests::power_cut::judge::{Verdict, judge};
+use licensing_tests::power_cut::outline::Outline;
 use licensing_tests::power_cut::plan::Plan;
 use licensing_tests::power_cut::run::Programs;
 
@@ -24,8 +25,8 @@ fn no_damage_to_a_file_makes_a_server_serve_from_what_it_has_lost() {
     let (mut inspector, mut broken) = (programs.inspector(), String::new());
     let mut census: BTreeMap<(&str, Verdict), usize> = BTreeMap::new();
     for seed in [2, 3, 4, 5] {
-        let recording = programs.record(seed, STEPS, &Image::new(), None);
-        let (plan, progress) = (Plan::of(seed, STEPS), recording.progress());
+        let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
+        let (plan, progress) = (Plan::of(recording.outline), recording.progress());
         for (kind, path) in files(&recording.end) {
             for damage in Damage::ALL {
                 // What leaves nothing to chance is done once.

@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use licensing_tests::power_cut::cut::{self, Cut};
-use licensing_tests::power_cut::disk::{Image, Model};
+use licensing_tests::power_cut::disk::Model;
 use licensing_tests::power_cut::format::Record;
+use licensing_tests::power_cut::image::Image;
 use licensing_tests::power_cut::judge::judge_cut;
+use licensing_tests::power_cut::outline::Outline;
 use licensing_tests::power_cut::plan::Plan;
 use licensing_tests::power_cut::run::{Failure, Inspector, Programs};
 
@@ -28,11 +30,11 @@ fn check(
     seed: u64,
     failure: Failure,
 ) -> Result<bool, String> {
-    let recording = programs.record(seed, STEPS, &Image::new(), Some(failure));
+    let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), Some(failure));
     let finished = |record: &&Record| matches!(record, Record::Note { text } if text == "finished");
     let mut during = recording.records.iter().take_while(|record| !finished(record));
     let failed = during.any(|record| matches!(record, Record::Failed { .. }));
-    let (plan, progress) = (Plan::of(seed, STEPS), recording.progress());
+    let (plan, progress) = (Plan::of(recording.outline), recording.progress());
     if failed && progress.stopped.is_none() {
         return Err("nobody was told".to_owned());
     }
@@ -57,7 +59,7 @@ fn a_store_whose_disk_fails_says_so_and_loses_nothing_it_acknowledged() {
     let (mut inspector, mut broken) = (programs.inspector(), String::new());
     let mut count: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for seed in [2, 3] {
-        let whole = programs.record(seed, STEPS, &Image::new(), None);
+        let whole = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
         let writes = whole.count(|record| matches!(record, Record::Write { .. }));
         let syncs = whole.count(|record| matches!(record, Record::Sync { .. } | Record::Range { .. }));
         for (syncs, errno, calls) in [(false, ENOSPC, writes), (false, EIO, writes), (true, EIO, syncs)] {

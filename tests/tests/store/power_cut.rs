@@ -1,14 +1,22 @@
 //! The power fails at any instant: a server that starts again has everything it had acknowledged.
 //!
-//! `LICENSING_CUTS` makes it a long run: so many cuts in all instead of the default.
+//! `LICENSING_CUTS` makes it a long run: so many cuts in all instead of the default, and every instant of so many plans that
+//! as many disks are opened.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use licensing_tests::power_cut::cut::{self, Broken, Cut};
 use licensing_tests::power_cut::damage::{self, Damage};
-use licensing_tests::power_cut::disk::{Image, Model, POWER_CUTS};
+use licensing_tests::power_cut::disk::{Model, POWER_CUTS};
 use licensing_tests::power_cut::format::Record;
+use licensing_tests::power_cut::image::Image;
+use licensing_tests::power_cut::instants::Instants;
 use licensing_tests::power_cut::judge::{Verdict, judge, judge_cut};
+use licensing_tests::power_cut::outline::{Course, Outline};
 use licensing_tests::power_cut::plan::Plan;
-use licensing_tests::power_cut::run::Programs;
+use licensing_tests::power_cut::run::{Programs, Recording};
 
 /// Seeds of the recordings: even ones write small entries, odd ones large ones too.
 const SEEDS: [u64; 4] = [2, 3, 4, 5];
@@ -20,9 +28,13 @@ fn programs() -> Option<Programs> {
     Programs::find(env!("CARGO_BIN_EXE_store-run"))
 }
 
+/// How many cuts a long run makes.
+fn cuts() -> Option<usize> {
+    std::env::var("LICENSING_CUTS").ok().and_then(|text| text.parse().ok())
+}
+
 fn seeds() -> Vec<u64> {
-    let cuts = std::env::var("LICENSING_CUTS").ok().and_then(|text| text.parse::<usize>().ok());
-    let long = cuts.map(|cuts| (1..=cuts.div_ceil(CUTS_PER_RECORDING) as u64).collect());
+    let long = cuts().map(|cuts| (1..=cuts.div_ceil(CUTS_PER_RECORDING) as u64).collect());
     long.unwrap_or(SEEDS.to_vec())
 }
 
@@ -31,18 +43,63 @@ fn what_was_acknowledged_survives_a_power_cut_at_any_instant() {
     let Some(programs) = programs() else { return };
     let (mut broken, mut count) = (String::new(), 0);
     for seed in seeds() {
-        let recording = programs.record(seed, STEPS, &Image::new(), None);
+        let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
         cut::check_complete(&Image::new(), &recording);
         let cuts = cut::choose(&recording.records, seed, CUTS_PER_RECORDING);
-        let plan = Plan::of(seed, STEPS);
+        let plan = Plan::of(recording.outline);
         let found =
             cut::judge_all(&plan, &Image::new(), &recording.records, &cuts, &mut programs.inspector());
         let census = cut::census(&cuts);
         eprintln!("seed {seed}: {} records, cuts {census:?}, {} bad", recording.records.len(), found.len());
         count += cuts.len();
-        broken.push_str(&cut::keep(seed, STEPS, &recording.records, &found));
+        broken.push_str(&cut::report(&recording, &found));
     }
     eprintln!("{count} power cuts");
+    assert!(broken.is_empty(), "{broken}");
+}
+
+/// Records a plan and judges every disk that every instant of it may leave. Says what was broken.
+fn every_instant_of(programs: &Programs, instants: &mut Instants, outline: Outline) -> String {
+    let recording = programs.record(outline, &Image::new(), None);
+    cut::check_complete(&Image::new(), &recording);
+    let plan = Plan::of(outline);
+    let found = instants
+        .judge(&Image::new(), &recording.records, |progress, found| judge_cut(&plan, progress, found));
+    eprintln!("plan {outline}: {} records, {:?} so far", recording.records.len(), instants.census());
+    cut::report(&recording, &found)
+}
+
+/// A tour, and in a long run plans of every second seed until half of the cuts are made: another test makes the rest.
+fn check_every_instant(first: u64) {
+    let Some(programs) = programs() else { return };
+    let mut instants = Instants::new(programs.inspector());
+    let mut broken = every_instant_of(&programs, &mut instants, Outline::tour(first));
+    let mut seeds = (first..).step_by(2);
+    while instants.census().opened < cuts().unwrap_or(0) / 2 {
+        let seed = seeds.next().expect("seeds do not end");
+        broken.push_str(&every_instant_of(&programs, &mut instants, Outline::drawn(seed, STEPS)));
+    }
+    assert!(broken.is_empty(), "{broken}");
+}
+
+#[test]
+fn every_instant_of_a_tour_of_small_entries_leaves_a_whole_store() {
+    check_every_instant(2);
+}
+
+#[test]
+fn every_instant_of_a_tour_of_license_files_leaves_a_whole_store() {
+    check_every_instant(3);
+}
+
+/// What is committed is written down along with the next write. The judge once took a server that stopped before it for one
+/// that had still applied it, and missed it in the snapshot that came next.
+#[test]
+fn a_commit_that_a_stop_forgets_is_not_missed_in_the_next_snapshot() {
+    let Some(programs) = programs() else { return };
+    let mut instants = Instants::new(programs.inspector());
+    let outline = Outline { seed: 2, course: Course::StopBehindCommit };
+    let broken = every_instant_of(&programs, &mut instants, outline);
     assert!(broken.is_empty(), "{broken}");
 }
 
@@ -52,15 +109,15 @@ fn a_second_power_cut_during_the_start_after_the_first_costs_nothing() {
     let Some(programs) = programs() else { return };
     let mut broken = String::new();
     for seed in SEEDS {
-        let first = programs.record(seed, STEPS, &Image::new(), None);
-        let plan = Plan::of(seed, STEPS);
+        let first = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
+        let plan = Plan::of(Outline::drawn(seed, STEPS));
         let mut inspector = programs.inspector();
         let cuts = cut::choose(&first.records, seed + 100, 3);
         let before = cut::each(&Image::new(), &first.records, &cuts, |_, progress, image| {
             Some((progress.clone(), image.clone()))
         });
         for (number, (progress, image)) in before.iter().enumerate() {
-            let start = programs.record(seed, 0, image, None);
+            let start = programs.record(Outline::drawn(seed, 0), image, None);
             let cuts = cut::choose(&start.records, seed + number as u64, 15);
             let found = cut::each(image, &start.records, &cuts, |cut, _, again| {
                 let found = inspector.inspect(again).and_then(|found| judge_cut(&plan, progress, &found));
@@ -81,14 +138,14 @@ fn a_power_cut_while_a_damaged_log_is_set_aside_makes_no_member_without_a_memory
     let Some(programs) = programs() else { return };
     let (mut inspector, mut broken, mut mute) = (programs.inspector(), String::new(), 0);
     for seed in SEEDS {
-        let recording = programs.record(seed, STEPS, &Image::new(), None);
-        let (plan, progress) = (Plan::of(seed, STEPS), recording.progress());
+        let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
+        let (plan, progress) = (Plan::of(Outline::drawn(seed, STEPS)), recording.progress());
         let files = damage::files(&recording.end);
         let journal = files.iter().filter(|(kind, _)| *kind == "the journal");
         let damaged = journal.fold(recording.end.clone(), |image, (_, path)| {
             Damage::Emptied.done_to(&image, path, seed).unwrap_or(image)
         });
-        let start = programs.record(seed, 0, &damaged, None);
+        let start = programs.record(Outline::drawn(seed, 0), &damaged, None);
         let cuts: Vec<Cut> = (0..=start.records.len())
             .map(|at| Cut { at, model: POWER_CUTS[at % POWER_CUTS.len()], dice: seed * 1000 + at as u64 })
             .collect();
@@ -108,11 +165,11 @@ fn a_power_cut_while_a_damaged_log_is_set_aside_makes_no_member_without_a_memory
 /// The same recordings, judged as if the store had made a mistake. A judge that finds nothing in them is blind.
 fn cuts_that_catch(mistake: impl Fn(Vec<Record>) -> Vec<Record>) -> usize {
     let Some(programs) = programs() else { return 1 };
-    let recording = programs.record(2, STEPS, &Image::new(), None);
-    let records = mistake(recording.records);
+    let recording = programs.record(Outline::drawn(2, STEPS), &Image::new(), None);
+    let records = mistake(recording.records.clone());
     let cuts = cut::choose(&records, 2, CUTS_PER_RECORDING);
-    let found =
-        cut::judge_all(&Plan::of(2, STEPS), &Image::new(), &records, &cuts, &mut programs.inspector());
+    let plan = Plan::of(recording.outline);
+    let found = cut::judge_all(&plan, &Image::new(), &records, &cuts, &mut programs.inspector());
     found.len()
 }
 
@@ -151,6 +208,55 @@ fn the_judge_sees_an_acknowledgement_before_the_sync() {
     assert!(caught > 0);
 }
 
+/// The files below a directory.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("it is a directory");
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+/// What a good run leaves behind fills the disk of whoever runs the tests every day; what a bad one does not keep has to be
+/// found again.
+#[test]
+fn a_good_run_leaves_nothing_behind_and_a_bad_one_its_recording() {
+    let Some(programs) = programs() else { return };
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let programs = programs.within(directory.path());
+    let outline = Outline::drawn(2, 0);
+    let run = |judge: &dyn Fn(&Recording) -> String| {
+        let recording = programs.record(outline, &Image::new(), None);
+        let mut inspector = programs.inspector();
+        inspector.inspect(&recording.end).expect("it can be opened");
+        judge(&recording)
+    };
+
+    assert_eq!(run(&|recording| cut::report(recording, &[])), "");
+    assert_eq!(files_below(directory.path()), Vec::<PathBuf>::new());
+
+    // Elsewhere: the recording was judged, and is no more.
+    let elsewhere = catch_unwind(AssertUnwindSafe(|| {
+        run(&|recording| cut::report(recording, &[]));
+        let _inspector = programs.inspector();
+        panic!("something else is wrong");
+    }));
+    assert!(elsewhere.is_err());
+    assert_eq!(files_below(directory.path()), Vec::<PathBuf>::new());
+
+    let cut = Cut { at: 0, model: Model::Strict, dice: 0 };
+    let broken = Broken { cut, problem: "it has lost something".to_owned() };
+    let said = run(&|recording| cut::report(recording, &[broken.clone(), broken.clone()]));
+    let kept = files_below(directory.path());
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert!(said.contains(&format!("LICENSING_RECORDING={} ", kept[0].display())), "{said}");
+    let records = Record::read_all(&fs::read(&kept[0]).expect("it can be read")).expect("it is a recording");
+    assert!(records.contains(&Record::Note { text: "finished".to_owned() }), "{records:?}");
+    fs::remove_file(&kept[0]).expect("it can be removed");
+
+    // Before anybody could say that the recording is good.
+    let unjudged = catch_unwind(AssertUnwindSafe(|| run(&|_| panic!("the judge does not know what to say"))));
+    assert!(unjudged.is_err());
+    assert_eq!(files_below(directory.path()).len(), 1);
+}
+
 /// `LICENSING_RECORDING` and `LICENSING_CUT`, as a failed run prints them.
 #[test]
 #[ignore = "judges a kept recording again"]
@@ -158,13 +264,13 @@ fn judge_a_cut() {
     let Some(programs) = programs() else { return };
     let path = std::env::var("LICENSING_RECORDING").expect("LICENSING_RECORDING names a recording");
     let records = Record::read_all(&std::fs::read(path).expect("it can be read")).expect("it is a recording");
-    let cut = std::env::var("LICENSING_CUT").expect("LICENSING_CUT is seed:length:at:model:dice");
+    let cut = std::env::var("LICENSING_CUT").expect("LICENSING_CUT is seed:course:at:model:dice");
     let parts: Vec<&str> = cut.split(':').collect();
-    let number = |place: usize| parts[place].parse::<u64>().expect("a number");
-    let model = POWER_CUTS.into_iter().chain([Model::Kept]).find(|model| format!("{model:?}") == parts[3]);
-    let size = |place: usize| usize::try_from(number(place)).expect("a size");
-    let cut = Cut { at: size(2), model: model.expect("a model"), dice: number(4) };
-    let plan = Plan::of(number(0), size(1));
+    let models = POWER_CUTS.into_iter().chain([Model::Kept, Model::Chosen]);
+    let model = models.into_iter().find(|model| format!("{model:?}") == parts[3]);
+    let at = parts[2].parse().expect("a number of records");
+    let cut = Cut { at, model: model.expect("a model"), dice: parts[4].parse().expect("a number") };
+    let plan = Plan::of(format!("{}:{}", parts[0], parts[1]).parse().expect("the name of a plan"));
     let found = cut::judge_all(&plan, &Image::new(), &records, &[cut], &mut programs.inspector());
     assert!(found.is_empty(), "{found:?}");
 }

@@ -3,6 +3,7 @@
 //! `LICENSING_CUTS` makes it a long run: so many cuts in all instead of the default, and every instant of so many plans that
 //! as many disks are opened.
 
+use std::collections::HashSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,40 @@ fn every_instant_of_a_tour_of_license_files_leaves_a_whole_store() {
     check_every_instant(3);
 }
 
+/// What a tour does to names and files decides what its instants can show.
+#[test]
+fn a_tour_comes_by_everything_that_a_store_does_to_its_names() {
+    let Some(programs) = programs() else { return };
+    for seed in [2, 3] {
+        let recording = programs.record(Outline::tour(seed), &Image::new(), None);
+        let count = |which: fn(&str, &str) -> bool| {
+            recording.count(|record| match record {
+                Record::Rename { from, to } => which(from, to),
+                Record::Unlink { path } => which(path, ""),
+                _ => false,
+            })
+        };
+        let seen = [
+            ("the standing is replaced", count(|_, to| to.ends_with("/triad"))),
+            ("a snapshot gets its name", count(|_, to| to.contains("/snapshot-"))),
+            ("an older snapshot is removed", count(|from, to| from.contains("/snapshot-") && to.is_empty())),
+            ("a file of the journal is set aside", count(|_, to| to.contains("/spare-"))),
+            ("a file of the journal is removed", count(|from, to| from.contains("/log/") && to.is_empty())),
+        ];
+        for (what, count) in seen {
+            assert!(count > 0, "tour {seed}: never seen: {what}");
+        }
+        let (mut set_aside, mut again) = (HashSet::new(), 0);
+        for record in &recording.records {
+            if let Record::Rename { from, to } = record {
+                again += usize::from(set_aside.remove(from));
+                set_aside.extend(to.contains("/spare-").then(|| to.clone()));
+            }
+        }
+        assert!(again > 0, "tour {seed}: no file of the journal is used again");
+    }
+}
+
 /// What is committed is written down along with the next write. The judge once took a server that stopped before it for one
 /// that had still applied it, and missed it in the snapshot that came next.
 #[test]
@@ -131,6 +166,45 @@ fn a_second_power_cut_during_the_start_after_the_first_costs_nothing() {
     assert!(broken.is_empty(), "{broken}");
 }
 
+/// What was broken at an instant of a start on a disk that is not empty.
+fn told(seed: u64, broken: &[Broken]) -> String {
+    let line = |Broken { cut, problem }: &Broken| format!("seed {seed}, {cut:?}: {problem}\n");
+    broken.iter().map(line).collect()
+}
+
+/// Few writes of a start are new to the disk, so there are few disks to open at its instants.
+#[test]
+fn every_instant_of_a_start_after_a_power_cut_leaves_a_whole_store() {
+    let Some(programs) = programs() else { return };
+    let (mut instants, mut broken) = (Instants::new(programs.inspector()), String::new());
+    for seed in SEEDS {
+        let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
+        let plan = Plan::of(recording.outline);
+        let cuts = cut::choose(&recording.records, seed + 200, 4);
+        let left = cut::each(&Image::new(), &recording.records, &cuts, |cut, progress, image| {
+            Some((cut, progress.clone(), image.clone()))
+        });
+        for (first, progress, image) in left {
+            let start = programs.record(Outline::drawn(seed, 0), &image, None);
+            let found = instants.judge(&image, &start.records, |_, found| judge_cut(&plan, &progress, found));
+            if !found.is_empty() {
+                broken.push_str(&format!("{first:?}, and in the start after it:\n{}", told(seed, &found)));
+            }
+        }
+    }
+    eprintln!("{:?} in starts after a power cut", instants.census());
+    assert!(broken.is_empty(), "{broken}");
+}
+
+/// The disk at the end of a recording with nothing left of its journal but the names.
+fn with_an_emptied_journal(recording: &Recording) -> Image {
+    let files = damage::files(&recording.end);
+    let journal = files.iter().filter(|(kind, _)| *kind == "the journal");
+    journal.fold(recording.end.clone(), |image, (_, path)| {
+        Damage::Emptied.done_to(&image, path, recording.outline.seed).unwrap_or(image)
+    })
+}
+
 /// A server that finds its log damaged sets it aside, and says first that it is no full member any more. In the other
 /// order a power cut in between leaves a member without a memory.
 #[test]
@@ -140,11 +214,7 @@ fn a_power_cut_while_a_damaged_log_is_set_aside_makes_no_member_without_a_memory
     for seed in SEEDS {
         let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
         let (plan, progress) = (Plan::of(Outline::drawn(seed, STEPS)), recording.progress());
-        let files = damage::files(&recording.end);
-        let journal = files.iter().filter(|(kind, _)| *kind == "the journal");
-        let damaged = journal.fold(recording.end.clone(), |image, (_, path)| {
-            Damage::Emptied.done_to(&image, path, seed).unwrap_or(image)
-        });
+        let damaged = with_an_emptied_journal(&recording);
         let start = programs.record(Outline::drawn(seed, 0), &damaged, None);
         let cuts: Vec<Cut> = (0..=start.records.len())
             .map(|at| Cut { at, model: POWER_CUTS[at % POWER_CUTS.len()], dice: seed * 1000 + at as u64 })
@@ -159,6 +229,27 @@ fn a_power_cut_while_a_damaged_log_is_set_aside_makes_no_member_without_a_memory
         });
     }
     eprintln!("{mute} power cuts while a log was set aside");
+    assert!(broken.is_empty(), "{broken}");
+}
+
+/// The same at every instant, with every combination of what was not synced.
+#[test]
+fn every_instant_at_which_a_damaged_log_is_set_aside_leaves_a_mute_server() {
+    let Some(programs) = programs() else { return };
+    let (mut instants, mut broken) = (Instants::new(programs.inspector()), String::new());
+    for seed in SEEDS {
+        let recording = programs.record(Outline::drawn(seed, STEPS), &Image::new(), None);
+        let (plan, progress) = (Plan::of(recording.outline), recording.progress());
+        let damaged = with_an_emptied_journal(&recording);
+        let start = programs.record(Outline::drawn(seed, 0), &damaged, None);
+        let found =
+            instants.judge(&damaged, &start.records, |_, found| match judge(&plan, &progress, found)? {
+                Verdict::Mute => Ok(()),
+                verdict => Err(format!("{verdict:?}")),
+            });
+        broken.push_str(&told(seed, &found));
+    }
+    eprintln!("{:?} while a log was set aside", instants.census());
     assert!(broken.is_empty(), "{broken}");
 }
 

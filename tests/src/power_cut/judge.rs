@@ -189,3 +189,37 @@ fn state(plan: &Plan, progress: &Progress, opened: &Opened) -> Result<(), String
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::power_cut::outline::Outline;
+
+    #[test]
+    fn no_entry_is_committed_before_anybody_has_said_so() {
+        let plan = Plan::of(Outline::tour(2));
+        let commits = plan.steps.iter().enumerate().filter_map(|(step, what)| match what {
+            Step::Commit(last) | Step::Install { last, .. } => Some((step, *last)),
+            _ => None,
+        });
+        for (step, last) in commits {
+            let opened = Opened {
+                standing: "member".to_owned(),
+                remarks: Vec::new(),
+                entries: Vec::new(),
+                purged: None,
+                vote: None,
+                committed: Some((last.term, last.index)),
+                snapshot: None,
+                applied: None,
+                trouble: None,
+            };
+            let told = |asked| state(&plan, &Progress { asked, ..Progress::default() }, &opened);
+            assert_eq!(told(step + 1), Ok(()));
+            // What a stop has forgotten is told again.
+            let before =
+                plan.steps[..step].iter().any(|what| matches!(what, Step::Commit(told) if *told == last));
+            assert_eq!(told(step).is_ok(), before, "step {step}");
+        }
+    }
+}

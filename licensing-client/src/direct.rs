@@ -23,8 +23,8 @@ use crate::words;
 /// leaves time for reading a large license file.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Most pages of vendor data put together: eight times what a state can keep. A server that always has one more is not believed
-/// for ever.
+/// Most pages of vendor data put together: four times the bytes a state can keep, and at the 2000 rows that servers put on a page
+/// those of two million. A server that always has one more is not believed for ever.
 const MAX_DATA_PAGES: usize = 1024;
 
 /// What one server could not be asked, or did not answer well.

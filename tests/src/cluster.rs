@@ -3,7 +3,7 @@
 //! A cut is silent, as in a real partition: bytes wait, connections stay open, nobody is told. Healing lets the bytes
 //! go on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,6 +38,10 @@ pub fn license(first_line_extra: &str) -> String {
 struct Wires {
     /// Directions that are cut.
     cuts: BTreeSet<(Role, Role)>,
+    /// Bytes that still go through before a direction is cut.
+    allowed: BTreeMap<(Role, Role), usize>,
+    /// Bytes a second on each connection of a direction that is slow.
+    paces: BTreeMap<(Role, Role), usize>,
     /// How often each server has died: what a dead one had sent and nobody received is lost.
     deaths: [u64; 3],
 }
@@ -45,6 +49,16 @@ struct Wires {
 impl Wires {
     fn carries(&self, way: (Role, Role)) -> bool {
         !self.cuts.contains(&way)
+    }
+
+    /// Takes note of bytes that are about to go a way; says whether it is cut because of them.
+    fn spend(&mut self, way: (Role, Role), bytes: usize) -> bool {
+        let Some(left) = self.allowed.get_mut(&way) else { return false };
+        match left.checked_sub(bytes) {
+            Some(rest) => *left = rest,
+            None => drop((self.allowed.remove(&way), self.cuts.insert(way))),
+        }
+        !self.carries(way)
     }
 }
 
@@ -166,6 +180,25 @@ impl Cluster {
         });
     }
 
+    /// Silently loses everything from one server to another, as soon as so many more bytes have gone that way.
+    pub fn cut_after(&self, from: Role, to: Role, bytes: usize) {
+        self.net.wires.send_modify(|wires| {
+            wires.allowed.insert((from, to), bytes);
+        });
+    }
+
+    /// Whether this way is cut.
+    pub fn is_cut(&self, from: Role, to: Role) -> bool {
+        !self.net.wires.borrow().carries((from, to))
+    }
+
+    /// From now on a connection from one server to another carries no more than so many bytes a second.
+    pub fn slow(&self, from: Role, to: Role, bytes_per_second: usize) {
+        self.net.wires.send_modify(|wires| {
+            wires.paces.insert((from, to), bytes_per_second.max(1));
+        });
+    }
+
     /// Ends the cut between two servers.
     pub fn heal(&self, one: Role, other: Role) {
         self.net
@@ -182,7 +215,10 @@ impl Cluster {
 
     /// Ends all cuts.
     pub fn heal_all(&self) {
-        self.net.wires.send_modify(|wires| wires.cuts.clear());
+        self.net.wires.send_modify(|wires| {
+            wires.cuts.clear();
+            wires.allowed.clear();
+        });
     }
 
     /// Waits until this server serves.
@@ -234,7 +270,7 @@ impl Cluster {
             .await
             .expect("a session");
         let Outcome::SessionOpened { session } = answer.outcome else { panic!("no session: {answer:?}") };
-        Holder { session, token, next: 1 }
+        Holder::new(session, token)
     }
 
     /// Handles of the seats that are out as this server has applied it, in order.
@@ -261,6 +297,16 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// A session that was opened with this token and has asked for nothing yet.
+    pub fn new(session: SessionId, token: Token) -> Holder {
+        Holder { session, token, next: 1 }
+    }
+
+    /// What ends this session.
+    pub fn close(&self) -> Command {
+        Command::CloseSession { session: self.session, token: self.token }
+    }
+
     /// The next numbered request of this session.
     pub fn call(&mut self, action: Action) -> Command {
         let request = RequestId(self.next);
@@ -315,8 +361,8 @@ impl Dialer for MemoryDialer {
             let (mut acceptor_end, acceptor_wire) = tokio::io::duplex(BUFFER);
             let (from_dialer, to_dialer) = tokio::io::split(dialer_wire);
             let (from_acceptor, to_acceptor) = tokio::io::split(acceptor_wire);
-            tokio::spawn(carry(from_dialer, to_acceptor, (from, to), net.wires.subscribe()));
-            tokio::spawn(carry(from_acceptor, to_dialer, (to, from), net.wires.subscribe()));
+            tokio::spawn(carry(from_dialer, to_acceptor, (from, to), net.wires.clone()));
+            tokio::spawn(carry(from_acceptor, to_dialer, (to, from), net.wires.clone()));
             tokio::spawn(async move {
                 let mut preamble = [0; 4];
                 if acceptor_end.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
@@ -333,15 +379,21 @@ async fn carry(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
     way: (Role, Role),
-    mut wires: watch::Receiver<Wires>,
+    net: watch::Sender<Wires>,
 ) {
+    let mut wires = net.subscribe();
     let lives = |wires: &Wires| [way.0, way.1].map(|role| wires.deaths[role.place()]);
     let born = lives(&wires.borrow());
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        net.send_if_modified(|wires| wires.spend(way, length));
         let free = wires.wait_for(|wires| wires.carries(way) || lives(wires) != born).await.is_ok();
         if !free || lives(&wires.borrow()) != born || to.write_all(&buffer[..length]).await.is_err() {
             return;
+        }
+        let pace = wires.borrow().paces.get(&way).copied();
+        if let Some(bytes_per_second) = pace {
+            tokio::time::sleep(Duration::from_secs_f64(length as f64 / bytes_per_second as f64)).await;
         }
     }
     // The far end hears of the end, unless the way is cut.

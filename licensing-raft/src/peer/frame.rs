@@ -3,6 +3,8 @@
 //! With a peer key every frame carries an HMAC-SHA256 over its number and content under keys made for this connection
 //! and direction, so that nothing can be inserted, replayed, reordered or altered on the way.
 
+use std::io::ErrorKind;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
@@ -35,6 +37,10 @@ pub(crate) enum FrameError {
     Closed,
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error("a frame of more than {limit} bytes was announced")]
+    TooLong { limit: usize },
+    #[error("a message of {bytes} bytes does not fit into a frame of {limit}")]
+    Unsendable { bytes: usize, limit: usize },
     #[error("a frame is too short for its authentication code")]
     Short,
     #[error("the authentication code of a frame is wrong")]
@@ -69,7 +75,14 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// The content of the next frame.
     pub(crate) async fn next(&mut self) -> Result<Bytes, FrameError> {
-        let frame = self.frames.next().await.ok_or(FrameError::Closed)??.freeze();
+        let frame = match self.frames.next().await.ok_or(FrameError::Closed)? {
+            Ok(frame) => frame.freeze(),
+            // The length codec has one complaint of its own, and no way to ask for it but the kind.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(FrameError::TooLong { limit: self.frames.decoder().max_frame_length() });
+            }
+            Err(error) => return Err(FrameError::Io(error)),
+        };
         let Some(key) = &self.key else { return Ok(frame) };
         if frame.len() < MAC_BYTES {
             return Err(FrameError::Short);
@@ -117,6 +130,10 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
                 frame.freeze()
             }
         };
+        let (bytes, limit) = (frame.len(), self.frames.encoder().max_frame_length());
+        if bytes > limit {
+            return Err(FrameError::Unsendable { bytes, limit });
+        }
         Ok(self.frames.feed(frame).await?)
     }
 

@@ -362,6 +362,6 @@ mod tests {
         let (mut near, far) = tokio::io::duplex(1 << 16);
         near.write_all(&[0xff; 8]).await.unwrap();
         let oversized = FrameReader::new(far, MAX_HELLO_FRAME).next().await;
-        assert!(matches!(oversized, Err(FrameError::Io(_))), "{oversized:?}");
+        assert!(matches!(oversized, Err(FrameError::TooLong { limit: MAX_HELLO_FRAME })), "{oversized:?}");
     }
 }

@@ -1,5 +1,5 @@
 //! How the three servers talk to each other: who may speak ([`hello`]), in what words ([`message`]), in what frames
-//! ([`frame`]), over which connections ([`link`]), in which order ([`pipeline`]), as openraft wants to hear it
+//! ([`frame`]), over which connections ([`link`]), in which order ([`pipeline`]) and in what time ([`under_way`]), as openraft wants to hear it
 //! ([`network`]), and what is believed ([`checks`]). [`accept`] hears a peer out and [`answers`] it; [`asking`] asks, and what is [`known`]
 //! of the others stays here. Knows nothing of disks.
 
@@ -19,3 +19,4 @@ mod news;
 mod numbers;
 pub(crate) mod pipeline;
 pub(crate) mod reception;
+mod under_way;

@@ -20,6 +20,7 @@ use crate::peer::failure::{RpcResult, rpc_error, streaming, unexpected};
 use crate::peer::link::Link;
 use crate::peer::message::{Chunk, PeerReply, PeerRequest};
 use crate::peer::pipeline::{AppendLane, IsPurged, Progressed, pipelined};
+use crate::peer::under_way::{bytes_of, travel_time};
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
 const CHUNK_TTL: Duration = Duration::from_secs(10);
@@ -43,7 +44,8 @@ pub(crate) struct PeerLinks {
 pub(crate) struct PeerNetworks {
     /// By [`Role::place`]; the own place is empty.
     pub(crate) links: [Option<PeerLinks>; 3],
-    /// How long an append may take before its connection is given up: an fsync stalls for 100 ms now and then.
+    /// How long an append may take before its connection is given up: an fsync stalls for 100 ms now and then. One with many
+    /// bytes has longer, see [`travel_time`].
     pub(crate) append_ttl: Duration,
     /// How old an unanswered append may be when the next is taken; see [`pipelined`].
     pub(crate) append_patience: Duration,
@@ -123,7 +125,8 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         _option: RPCOption,
     ) -> RpcResult<AppendResponse> {
         let lane = self.lane()?;
-        match lane.link.call(PeerRequest::Append(request), self.append_ttl).await.map_err(rpc_error)? {
+        let ttl = self.append_ttl + travel_time(bytes_of(&request));
+        match lane.link.call(PeerRequest::Append(request), ttl).await.map_err(rpc_error)? {
             PeerReply::Append(response) => Ok(response),
             other => Err(unexpected(&other)),
         }

@@ -1,7 +1,6 @@
 //! Appends to one peer, one behind the other: how many are under way, how old the oldest may be, and which of them need
 //! not be sent at all.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use crate::peer::failure::{RpcResult, network_error, rpc_error, unexpected};
 use crate::peer::link::Link;
 use crate::peer::message::{PeerReply, PeerRequest};
 use crate::peer::news::News;
+use crate::peer::under_way::{MOST_BYTES, UnderWay, bytes_of};
 
 /// Appends under way to one peer: enough to hide a round trip behind a commit, few enough that a lost one is noticed.
 const PIPELINE: usize = 16;
@@ -90,6 +90,8 @@ impl Progressed {
 /// Sends appends one behind the other and gives their results in the same order, up to the first failure: behind it the
 /// peer's log is not where the next request assumes it.
 ///
+/// An append has `ttl` for its answer, and longer by what it has of bytes and the bytes before it: see [`UnderWay`].
+///
 /// While the oldest unanswered append is older than `patience`, none is taken from `input`. openraft notes the time at
 /// which it hands out a request and finds the request an answer belongs to by log id, so that an answer confirms every
 /// empty append behind it, however much later that was made: a process that stood still for seconds would take answers
@@ -108,38 +110,36 @@ where
     S: Stream<Item = AppendRequest> + Unpin,
 {
     let mut under_way = FuturesOrdered::new();
-    let mut taken_at: VecDeque<Instant> = VecDeque::new();
+    let mut taken = UnderWay::default();
     let (mut input_ended, mut failed) = (false, false);
     let mut news = News::default();
     stream::poll_fn(move |context| {
-        let is_late = |taken_at: &VecDeque<Instant>| {
-            let since = taken_at.front().map_or(Duration::ZERO, Instant::elapsed);
-            since > patience && !planted(Mutant::LateConfirmation)
-        };
+        let is_late = |taken: &UnderWay| taken.age() > patience && !planted(Mutant::LateConfirmation);
         loop {
             if failed {
                 return Poll::Ready(None);
             }
             let answered: Poll<Option<(bool, RpcResult<_>)>> = under_way.poll_next_unpin(context);
             if let Poll::Ready(Some((whole, result))) = answered {
-                taken_at.pop_front();
+                taken.forget_oldest();
                 failed = !whole;
                 return Poll::Ready(Some(result));
             }
             // It was taken when there was room for it, and whatever has taken the room since has taken it along.
             let alone = if input_ended { news.take() } else { news.take_due(context) };
             if let Some(request) = alone {
-                taken_at.push_back(Instant::now());
-                under_way.push_back(append(lane.clone(), request, ttl));
+                let travel = taken.note(bytes_of(&request));
+                under_way.push_back(append(lane.clone(), request, ttl + travel));
                 continue;
             }
-            if input_ended || under_way.len() == PIPELINE || is_late(&taken_at) {
+            let is_full = under_way.len() == PIPELINE || taken.bytes() >= MOST_BYTES;
+            if input_ended || is_full || is_late(&taken) {
                 return if under_way.is_empty() { Poll::Ready(None) } else { Poll::Pending };
             }
             match ready!(input.poll_next_unpin(context)) {
                 None => input_ended = true,
                 // The process stood still right here: begin anew rather than confirm what nobody has answered.
-                Some(_) if is_late(&taken_at) => {
+                Some(_) if is_late(&taken) => {
                     failed = true;
                     return Poll::Ready(Some(Err(network_error("this server stood still"))));
                 }
@@ -153,8 +153,8 @@ where
                 }
                 Some(request) => {
                     news.take();
-                    taken_at.push_back(Instant::now());
-                    under_way.push_back(append(lane.clone(), request, ttl));
+                    let travel = taken.note(bytes_of(&request));
+                    under_way.push_back(append(lane.clone(), request, ttl + travel));
                 }
             }
         }

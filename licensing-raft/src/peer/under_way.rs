@@ -1,7 +1,8 @@
 //! Appends on their way to one peer: how many bytes they have, and how long those may take.
 //!
-//! The property kept: what a wire of the slowest kind that is provided for carries, arrives. Entries that were given less time
-//! than they need would be sent, given up and sent again, for ever.
+//! The property kept: over the slowest wire that is provided for, the longest entries arrive before they are given up. With
+//! less time than they need they would be sent, given up and sent again, and who proposed them would be told in the end that it
+//! is not known what became of them.
 
 use std::collections::VecDeque;
 use std::time::Duration;

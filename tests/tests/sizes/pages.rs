@@ -17,7 +17,7 @@ use licensing_daemon::Limits;
 use licensing_raft::Node;
 use licensing_tests::cluster::Holder;
 
-use crate::support::{Served, ask, crowd, join, license_with, long_grace, seat, take, triad};
+use crate::support::{Served, ask, crowd, each, join, license_with, long_grace, seat, take, triad};
 
 const SHORT: &str = "FEATURE crowd demo 1.0 permanent 30000 SIGN=0\n";
 
@@ -124,10 +124,8 @@ async fn all_the_vendor_data_there_may_be_is_told_on_pages_that_fit_a_frame() {
     let cluster = triad(SHORT, long_grace).await;
     let node = cluster.node(Primary);
     fill_the_map(&node).await;
-    // Four thousand with a byte each: rows fill a page. A thousand with as much as they may: bytes do.
-    crowd(&node, 40, 100, "crowd", 1).await;
-    let mut members = Vec::new();
-    for number in 0..20 {
+    // A thousand with as much as they may have: bytes fill a page, and the first has the whole map besides.
+    each(0..20, async |number| {
         let mut member = join(&node, 100_000 + number, Identity::new("full", "cad-18")).await;
         let data = vec![b's'; 1024];
         let set = ask(&node, member.call(Action::SetVendorData { handle: None, data })).await;
@@ -137,26 +135,19 @@ async fn all_the_vendor_data_there_may_be_is_told_on_pages_that_fit_a_frame() {
         }
         let denied = ask(&node, member.call(seat("crowd", 1025))).await;
         assert!(matches!(denied, Outcome::Denied(Denial::InvalidParameter { .. })), "{denied:?}");
-        members.push(member);
-    }
+    })
+    .await;
+    // Four thousand with a byte each: rows fill a page.
+    crowd(&node, 40, 100, "crowd", 1).await;
     let server = Served::of(node.clone(), &license_with(SHORT));
     let pages = data_pages(&mut server.direct().await).await;
     let state = node.state();
     let sessions: Vec<_> = pages.iter().flat_map(|page| page.sessions.clone()).collect();
     let checkouts: Vec<_> = pages.iter().flat_map(|page| page.checkouts.clone()).collect();
-    let kept = |data: &[u8]| data.to_vec();
-    assert!(
-        sessions
-            .iter()
-            .cloned()
-            .eq(state.session_data_after(SessionId(0)).map(|(session, data)| (session, kept(data))))
-    );
-    assert!(
-        checkouts
-            .iter()
-            .cloned()
-            .eq(state.checkout_data_after(Handle(0)).map(|(handle, data)| (handle, kept(data))))
-    );
+    let kept = state.session_data_after(SessionId(0)).map(|(session, data)| (session, data.to_vec()));
+    assert!(sessions.iter().cloned().eq(kept), "the data of sessions is not told once each, in order");
+    let kept = state.checkout_data_after(Handle(0)).map(|(handle, data)| (handle, data.to_vec()));
+    assert!(checkouts.iter().cloned().eq(kept), "the data of checkouts is not told once each, in order");
     assert_eq!((sessions.len(), checkouts.len()), (20, 5000));
     let told = pages.iter().flat_map(|page| &page.triad);
     let bytes: usize = told.map(|value| 32 + value.key.len() + value.value.len()).sum();
@@ -173,15 +164,10 @@ async fn fill_the_map(node: &Node) {
     };
     let full = Outcome::Denied(Denial::VendorDataFull { limit: MAX_TRIAD_DATA_BYTES as u64 });
     let key = "k".repeat(MAX_NAME_BYTES);
-    let room = MAX_TRIAD_DATA_BYTES - 32 - key.len();
     // Short keys with nothing behind them take the most room beside what they say.
-    let mut left = room / 2;
-    for number in 0..1000 {
-        let key = format!("{number:04}");
-        assert!(matches!(set(&key, 0).await, Outcome::VendorDataSet { .. }));
-        left -= 36;
-    }
-    let rest = left + room - room / 2;
+    let short = each(0..1000, async |number| set(&format!("{number:04}"), 0).await).await;
+    assert!(short.iter().all(|outcome| matches!(outcome, Outcome::VendorDataSet { .. })));
+    let rest = MAX_TRIAD_DATA_BYTES - 1000 * (32 + 4) - (32 + key.len());
     assert_eq!(set(&key, rest + 1).await, full);
     assert!(matches!(set(&key, rest).await, Outcome::VendorDataSet { .. }));
     assert_eq!(set("one more", 0).await, full);

@@ -66,7 +66,7 @@ async fn the_longest_entries_and_the_fullest_batches_reach_a_server_that_lags() 
         write(&node, bytes).await;
         written += bytes;
     }
-    println!("{written} bytes of entries");
+    eprintln!("{written} bytes of entries");
     cluster.heal_all();
     level(&cluster, Primary, Tertiary).await;
     let lagged = cluster.node(Tertiary);
@@ -117,7 +117,7 @@ async fn a_long_license_is_installed_over_slow_wires() {
     let comments = format!("#{}\n", "x".repeat(60_000)).repeat(10);
     let begin = Instant::now();
     let installed = node.install(compiled(&(license("PRIMARY_IS_MASTER") + &comments))).await;
-    println!("a license of {} bytes in {:?}", comments.len(), begin.elapsed());
+    eprintln!("a license of {} bytes in {:?}", comments.len(), begin.elapsed());
     let installed = installed.expect("an answer");
     assert!(matches!(installed.outcome, Outcome::Installed { .. }), "{installed:?}");
     for other in [Secondary, Tertiary] {

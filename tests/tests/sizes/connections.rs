@@ -38,7 +38,7 @@ async fn as_many_connections_as_there_may_be_are_welcomed_and_a_place_that_is_le
         .buffer_unordered(500)
         .collect()
         .await;
-    println!("{limit} connections in {:?}, {}", begin.elapsed(), memory());
+    eprintln!("{limit} connections in {:?}, {}", begin.elapsed(), memory());
 
     let full = Welcome::Refused(Refusal::TooManyConnections { limit: limit as u32 });
     for _ in 0..3 {

@@ -34,7 +34,7 @@ async fn a_failover_keeps_five_thousand_sessions_and_all_that_fall_silent_at_onc
     let node = cluster.node(Primary);
     let begin = Instant::now();
     crowd(&node, SESSIONS, CHECKOUTS / SESSIONS, "crowd", 0).await;
-    println!(
+    eprintln!(
         "{SESSIONS} sessions with {CHECKOUTS} checkouts in {:?}, {}",
         begin.elapsed(),
         support::memory()
@@ -49,7 +49,7 @@ async fn a_failover_keeps_five_thousand_sessions_and_all_that_fall_silent_at_onc
 
     let begin = Instant::now();
     cluster.wait_until("all that fell silent are gone", || heir.look(State::session_count) == 0).await;
-    println!("all silent sessions ended {:?} after the failover", begin.elapsed());
+    eprintln!("all silent sessions ended {:?} after the failover", begin.elapsed());
     assert_eq!(heir.look(seats_out), 0, "seats stayed out without anybody who holds them");
     level(&cluster, Secondary, Tertiary).await;
     // There is room for as many again.
@@ -66,7 +66,7 @@ async fn five_thousand_sessions_close_at_once() {
     // More than twice what a node takes at a time: who is told to come back does.
     let begin = Instant::now();
     let closed = join_all(members.iter().map(|member| support::ask(&node, member.close()))).await;
-    println!("{SESSIONS} sessions closed in {:?}", begin.elapsed());
+    eprintln!("{SESSIONS} sessions closed in {:?}", begin.elapsed());
     for outcome in closed {
         assert!(matches!(outcome, Outcome::SessionClosed { .. }), "{outcome:?}");
     }
@@ -102,7 +102,7 @@ async fn a_node_takes_as_many_proposals_as_it_says_and_tells_the_next_to_come_ba
     assert_eq!(node.metrics().proposals, 0, "places did not come back");
     // All that was under way may have been decided, and what was refused was not.
     cluster.wait_for_master(Primary).await;
-    let again = each(0..=PROPOSALS, |number| open(number)).await;
+    let again = each(0..=PROPOSALS, open).await;
     assert!(again.iter().all(Result::is_ok));
     assert_eq!(node.look(State::session_count), PROPOSALS + 1);
     cluster.shut_down().await;

@@ -63,12 +63,12 @@ async fn the_largest_license_is_served_by_three_and_reaches_a_server_that_lost_i
     let largest = read(&text);
     assert_eq!(largest.license().features.len(), LINES);
     let bytes = compiled::to_bytes(&largest).len();
-    println!("read in {:?}, {bytes} bytes with all it says", begin.elapsed());
+    eprintln!("read in {:?}, {bytes} bytes with all it says", begin.elapsed());
     assert!(bytes <= MAX_STAGED_BYTES, "the largest file does not fit what a license may take");
     let begin = Instant::now();
     let installed = node.install(largest).await.expect("an answer");
     assert_eq!(installed.outcome, Outcome::Installed { pools: POOLS as u32 });
-    println!("installed in {:?}, {}", begin.elapsed(), memory());
+    eprintln!("installed in {:?}, {}", begin.elapsed(), memory());
 
     // Not one pool more, of another vendor's either.
     let one_more = format!(
@@ -87,7 +87,7 @@ async fn the_largest_license_is_served_by_three_and_reaches_a_server_that_lost_i
     let begin = Instant::now();
     cluster.start(Tertiary).await;
     level(&cluster, Primary, Tertiary).await;
-    println!("a wiped server has it in {:?}", begin.elapsed());
+    eprintln!("a wiped server has it in {:?}", begin.elapsed());
     assert!(cluster.node(Tertiary).counts().snapshots_installed > 0);
     cluster.shut_down().await;
 }

@@ -67,7 +67,7 @@ async fn the_longest_names_are_kept_and_told_whole_on_pages_that_are_cut_by_byte
         let is_full = page.more.is_none() || bytes + row > limit;
         assert!(bytes <= limit && is_full, "{bytes} bytes of rows of {row}");
     }
-    println!("{} pages of up to {} rows of {row} bytes", pages.len(), limit / row);
+    eprintln!("{} pages of up to {} rows of {row} bytes", pages.len(), limit / row);
     for row in pages.iter().flat_map(|page| &page.checkouts) {
         let row = row.clone();
         let told = Identity {

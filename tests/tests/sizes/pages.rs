@@ -114,7 +114,7 @@ async fn twenty_thousand_checkouts_are_on_full_pages_each_once_while_seats_chang
         enough.store(true, Ordering::Relaxed);
     };
     let (changes, ()) = tokio::join!(movers, reader);
-    println!("{changes} changes while 110 pages were read");
+    eprintln!("{changes} changes while 110 pages were read");
     assert!(changes > 0);
     cluster.shut_down().await;
 }
@@ -152,7 +152,7 @@ async fn all_the_vendor_data_there_may_be_is_told_on_pages_that_fit_a_frame() {
     let told = pages.iter().flat_map(|page| &page.triad);
     let bytes: usize = told.map(|value| 32 + value.key.len() + value.value.len()).sum();
     assert_eq!(bytes, MAX_TRIAD_DATA_BYTES);
-    println!("{} pages", pages.len());
+    eprintln!("{} pages", pages.len());
     cluster.shut_down().await;
 }
 

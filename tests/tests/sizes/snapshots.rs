@@ -59,7 +59,7 @@ async fn a_snapshot_of_many_chunks_that_is_interrupted_is_begun_anew() {
     let begin = Instant::now();
     crowd(&node, 60, 120, "crowd", 1024).await;
     let bytes = node.state().to_bytes().len();
-    println!("7,200 checkouts, a state of {bytes} bytes, in {:?}", begin.elapsed());
+    eprintln!("7,200 checkouts, a state of {bytes} bytes, in {:?}", begin.elapsed());
     assert!(bytes > 6 * chunk(), "{bytes}");
 
     // A server loses its disk, and while it is sent a snapshot it is killed too.
@@ -112,7 +112,7 @@ async fn a_snapshot_that_ends_with_a_chunk_has_nothing_behind_it() {
     level(&cluster, Primary, Tertiary).await;
     assert!(installed(&cluster, Tertiary) > 0);
     let sent = snapshot_of(&cluster, Tertiary);
-    println!("a state of {} chunks", sent / chunk());
+    eprintln!("a state of {} chunks", sent / chunk());
     assert_eq!((sent % chunk(), sent / chunk() > 1), (0, true), "{sent} bytes were sent");
     cluster.shut_down().await;
 }

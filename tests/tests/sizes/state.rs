@@ -55,7 +55,7 @@ fn as_many_sessions_as_there_may_be_are_opened_and_the_next_is_told_how_many() {
     assert_eq!(run.open(MAX_SESSIONS), full);
     // Whoever asks again for a session that is open gets it: it takes no place.
     assert!(matches!(run.open(7), Outcome::SessionOpened { session } if session == SessionId(8)));
-    println!("{MAX_SESSIONS} sessions: a snapshot of {} bytes", run.check());
+    eprintln!("{MAX_SESSIONS} sessions: a snapshot of {} bytes", run.check());
     run.apply(Command::CloseSession { session: SessionId(1), token: token(0) });
     assert!(matches!(run.open(MAX_SESSIONS), Outcome::SessionOpened { .. }));
     assert_eq!(run.open(MAX_SESSIONS + 1), full);
@@ -75,7 +75,7 @@ fn a_license_takes_as_many_bytes_on_its_way_as_it_may_and_not_one_more() {
     for part in 0..parts {
         assert_eq!(stage(&mut run, part, MAX_PART_BYTES), Outcome::Staged { parts: part as u32 + 1 });
     }
-    println!("{parts} parts: a snapshot of {} bytes", run.check());
+    eprintln!("{parts} parts: a snapshot of {} bytes", run.check());
     let denied = stage(&mut run, parts, 1);
     let Outcome::Denied(Denial::InvalidParameter { what }) = &denied else { panic!("{denied:?}") };
     assert!(what.contains("67108864"), "{what}");

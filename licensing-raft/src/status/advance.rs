@@ -5,11 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use licensing_core::id::Role;
-use openraft::ServerState;
-use openraft::async_runtime::WatchReceiver;
 use tokio::time::Instant;
-
-use crate::shared::Shared;
 
 /// A standby that is heard and takes nothing of what it lacks for so long does not advance: one part of a snapshot may take
 /// ten seconds, and openraft waits for one more before it tries again.
@@ -26,7 +22,7 @@ impl Advance {
     }
 
     /// Notes what is to be seen now.
-    fn note(&self, role: Role, is_behind: bool, took: Option<Instant>) {
+    pub(super) fn note(&self, role: Role, is_behind: bool, took: Option<Instant>) {
         let since = &mut self.lock()[role.place()];
         *since = is_behind.then(|| {
             let since = since.unwrap_or_else(Instant::now);
@@ -36,24 +32,6 @@ impl Advance {
 
     fn lock(&self) -> MutexGuard<'_, [Option<Instant>; 3]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Looks at the standbys, as a leader sees them; the others see nothing of it.
-pub(crate) fn look(shared: &Shared) {
-    let (leads, last, matched) = {
-        let metrics = shared.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let matched = shared.config.others().map(|role| {
-            let matched = metrics.replication.as_ref().and_then(|peers| peers.get(&role.number()).copied());
-            (role, matched.flatten().map(|id| id.index))
-        });
-        (metrics.state == ServerState::Leader, metrics.last_log_index, matched.collect::<Vec<_>>())
-    };
-    for (role, matched) in matched {
-        let is_heard = shared.survey.fresh(role).is_some();
-        let took = shared.networks.links(role).and_then(|links| links.progressed.latest());
-        shared.advance.note(role, leads && is_heard && matched < last, took);
     }
 }
 

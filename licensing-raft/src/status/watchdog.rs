@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver;
+
 use crate::peer::known::SETTLED_INTERVAL;
 use crate::shared::Shared;
-use crate::status::advance;
 
 /// Notices when openraft has stopped by itself: its metrics may go on saying that all is well. And when something has failed
 /// that openraft knows nothing of: whoever leads then would keep the others from electing another.
@@ -22,6 +24,24 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         if let Err(fatal) = shared.raft.with_raft_state(|_| ()).await {
             shared.failure.fail(format!("replication has stopped: {fatal}"));
         }
-        advance::look(&shared);
+        advance(&shared);
+    }
+}
+
+/// Looks at the standbys, as a leader sees them; the others see nothing of it.
+fn advance(shared: &Shared) {
+    let (leads, last, matched) = {
+        let metrics = shared.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let matched = shared.config.others().map(|role| {
+            let matched = metrics.replication.as_ref().and_then(|peers| peers.get(&role.number()).copied());
+            (role, matched.flatten().map(|id| id.index))
+        });
+        (metrics.state == ServerState::Leader, metrics.last_log_index, matched.collect::<Vec<_>>())
+    };
+    for (role, matched) in matched {
+        let is_heard = shared.survey.fresh(role).is_some();
+        let took = shared.networks.links(role).and_then(|links| links.progressed.latest());
+        shared.advance.note(role, leads && is_heard && matched < last, took);
     }
 }

@@ -180,10 +180,22 @@ impl<'a> Case<'a> {
         } else if let Some(before) = self.returned.get(&handle) {
             let detail = format!("{}, and entry {before} had returned it already", told(operation));
             self.report(claim::COUNTED_ONCE, operation, detail);
+        } else if matches!(operation.kind, Kind::Remove { .. }) && self.may_have_been_granted(handle) {
+            // Operators see what is out, also what its client was never told of.
+            self.returned.insert(handle, index);
         } else {
             let detail = format!("{}, which nobody was granted before", told(operation));
             self.report(claim::NO_GHOSTS, operation, detail);
         }
+    }
+
+    /// Whether a checkout that nobody has heard the end of may have got this handle, which is the index of its grant.
+    fn may_have_been_granted(&self, handle: Handle) -> bool {
+        self.history.operations.iter().any(|operation| {
+            let is_in_doubt = matches!(operation.told, Told::Unknown { .. } | Told::GivenUp)
+                && matches!(operation.kind, Kind::Checkout { .. });
+            is_in_doubt && self.known_before(operation.invoked_us).0 < handle.0
+        })
     }
 
     fn take_off(&mut self, index: LogIndex, handle: Handle) {

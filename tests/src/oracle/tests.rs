@@ -346,3 +346,19 @@ fn what_a_client_did_not_wait_for_is_back_in_the_end() {
     // Another one of its requests may be what is out.
     story().op(1, checkout(1), unknown()).end(205, &[(201, 1, 1)]).judged_good();
 }
+
+#[test]
+fn an_operator_may_take_away_what_its_client_was_never_told_of() {
+    let remove = || Kind::Remove { handle: Handle(201) };
+    let doubtful = |told| Story::new().op(1, checkout(1), told);
+    for told in [Told::GivenUp, unknown()] {
+        doubtful(told.clone()).op(9, remove(), returned(205)).end(210, &[]).judged_good();
+        // But not twice, and nobody else gives it back.
+        let twice = doubtful(told.clone()).op(9, remove(), returned(205)).op(9, remove(), returned(206));
+        twice.breaks(&[claim::COUNTED_ONCE]);
+        doubtful(told).op(2, checkin(201), returned(205)).breaks(&[claim::NO_GHOSTS]);
+    }
+    // What was asked for later is no explanation, nor is what was denied.
+    let later = Story::new().op(1, checkout(3), granted(202)).op(9, remove(), returned(205));
+    later.op(1, checkout(1), unknown()).breaks(&[claim::NO_GHOSTS]);
+}

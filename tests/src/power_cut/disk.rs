@@ -25,7 +25,7 @@ pub enum Model {
     Torn,
     /// All of them are there: the program died, the power did not.
     Kept,
-    /// Those are there that the dice name: see [`Disk::choices`].
+    /// Those are there that the dice name: see `Disk::choices`.
     Chosen,
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use licensing_core::counted;
 use licensing_core::event::Event;
+use licensing_raft::time::timeout;
 use licensing_raft::{Node, StartError};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::config::DaemonConfig;

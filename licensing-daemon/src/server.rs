@@ -12,11 +12,11 @@ use licensing_client::{AdminKey, ServerAddress};
 use licensing_core::id::Role;
 use licensing_core::license::TriadIdentity;
 use licensing_core::state::State;
+use licensing_raft::time::Instant;
 use licensing_raft::watch::{Watched, Watcher};
 use licensing_raft::{Mastership, Node};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 use tracing::warn;
 
 use crate::config::{DaemonConfig, Limits};

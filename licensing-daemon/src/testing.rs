@@ -63,6 +63,11 @@ impl SimulatedServer {
         &self.server.node
     }
 
+    /// Client connections there are.
+    pub fn open_connections(&self) -> usize {
+        self.server.open_connections()
+    }
+
     /// Lets go of all clients, as a server does that has stopped.
     pub fn close_connections(&self) {
         self.server.close_connections();

@@ -21,43 +21,27 @@ pub struct Timings {
     pub heartbeat_ms: u64,
     /// How long a leader is trusted without a sign of life, in milliseconds. Failover takes this and about 10 ms.
     pub lease_ms: u64,
-    /// Thousandths of a second that this host's clock counts in one of the others' seconds; 1000 but in tests.
-    pace: u32,
 }
-
-/// Thousandths of a second in a second.
-const EVEN: u32 = 1000;
 
 impl Timings {
     /// 30 / 150 ms, for quiet hosts close to each other: failover in about 160 ms.
     pub fn fast() -> Timings {
-        Timings { heartbeat_ms: 30, lease_ms: 150, pace: EVEN }
+        Timings { heartbeat_ms: 30, lease_ms: 150 }
     }
 
     /// What `HEARTBEAT_INTERVAL=s` asks for: a peer is given up after `4s - 1` seconds, as the FLEXnet License
     /// Administration Guide computes it; heartbeats go out three times per interval.
     pub fn from_heartbeat_interval(interval: HeartbeatInterval) -> Timings {
         let lease_ms = u64::from(interval.timeout_s()) * 1000;
-        Timings { heartbeat_ms: (lease_ms + 1000) / 12, lease_ms, pace: EVEN }
+        Timings { heartbeat_ms: (lease_ms + 1000) / 12, lease_ms }
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
-        self.counted(self.heartbeat_ms)
+        Duration::from_millis(self.heartbeat_ms)
     }
 
     pub(crate) fn lease(&self) -> Duration {
-        self.counted(self.lease_ms)
-    }
-
-    /// So many milliseconds as this host's clock counts them.
-    fn counted(self, ms: u64) -> Duration {
-        Duration::from_micros(ms * 1_000_000 / u64::from(self.pace.max(1)))
-    }
-
-    /// The same on a host whose clock counts so many thousandths of a second in one of the others' seconds.
-    #[cfg(feature = "testing")]
-    pub fn at_pace(self, pace: u32) -> Timings {
-        Timings { pace, ..self }
+        Duration::from_millis(self.lease_ms)
     }
 
     /// How much earlier than its lease a master stops serving: clocks of two servers may run at rates that differ by
@@ -78,7 +62,7 @@ impl Timings {
 /// 50 / 300 ms: failover in about 300 ms, and still calm on hosts whose disks or processors stall for 100 ms.
 impl Default for Timings {
     fn default() -> Self {
-        Timings { heartbeat_ms: 50, lease_ms: 300, pace: EVEN }
+        Timings { heartbeat_ms: 50, lease_ms: 300 }
     }
 }
 

@@ -88,7 +88,7 @@ impl Dialer for TcpDialer {
         let (host, port) = (address.host.clone(), address.port);
         Box::pin(async move {
             let connecting = tokio::net::TcpStream::connect((host.as_str(), port));
-            let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await??;
+            let stream = crate::time::timeout(CONNECT_TIMEOUT, connecting).await??;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })

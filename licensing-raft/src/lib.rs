@@ -54,6 +54,7 @@ pub mod error;
 pub mod node;
 mod pieces;
 pub mod session;
+pub mod time;
 pub mod versions;
 
 // Putting a node together, and its end.

@@ -222,11 +222,11 @@ impl RaftSnapshotBuilder<Types> for Machine {
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let (mut state, mut meta) = self.at_this_moment();
         if planted(Mutant::IndexAheadOfState) {
-            tokio::time::sleep(MUTANT_PAUSE).await;
+            crate::time::sleep(MUTANT_PAUSE).await;
             meta = self.at_this_moment().1;
         }
         if planted(Mutant::StateAheadOfIndex) {
-            tokio::time::sleep(MUTANT_PAUSE).await;
+            crate::time::sleep(MUTANT_PAUSE).await;
             state = self.at_this_moment().0;
         }
         let snapshot = in_background(move || Bytes::from(state.to_bytes())).await?;

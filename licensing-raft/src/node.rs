@@ -127,6 +127,12 @@ impl Node {
         self.shared.standing.release();
     }
 
+    /// How many tasks the node has: its own and its engine's, and those that answer peers.
+    #[cfg(feature = "testing")]
+    pub fn running_tasks(&self) -> (usize, usize) {
+        (self.shared.tasks.running(), self.shared.connections.running())
+    }
+
     /// What openraft holds: for tests that must see that nothing was taken from a peer.
     #[cfg(feature = "testing")]
     pub fn raft_view(&self) -> crate::testing::forge::RaftView {

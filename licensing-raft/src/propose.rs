@@ -16,12 +16,12 @@ use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use openraft::{ReadPolicy, ServerState};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::engine::types::{Decided, Payload};
 use crate::error::ProposeError;
 use crate::mastership::{Mastership, judge};
 use crate::shared::Shared;
+use crate::time::{Instant, timeout, timeout_at};
 
 /// What a refused client is told to wait.
 const BUSY_RETRY_MS: u64 = 20;
@@ -174,7 +174,7 @@ impl Shared {
         let serving = matches!(timeout_at(deadline, settled).await, Ok(Ok(now)) if now.serving);
         // openraft may refuse a moment longer than the watched mastership says: do not spin.
         if serving {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            crate::time::sleep(Duration::from_millis(1)).await;
         }
         serving && Instant::now() < deadline
     }

@@ -9,7 +9,6 @@ use licensing_core::state::State;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::Instant;
 
 use crate::config::NodeConfig;
 use crate::engine::failure::Failure;
@@ -31,6 +30,7 @@ use crate::sessions::signs_of_life::SignsOfLife;
 use crate::status::advance::Advance;
 use crate::status::counts::Counts;
 use crate::store::log::LogStore;
+use crate::time::Instant;
 
 pub(crate) struct Shared {
     pub(crate) config: NodeConfig,

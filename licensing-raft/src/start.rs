@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use licensing_core::id::Role;
 use tokio::sync::{OnceCell, Semaphore};
-use tokio::time::Instant;
 
 use crate::config::NodeConfig;
 use crate::engine::failure::Failure;
@@ -37,6 +36,7 @@ use crate::status::advance::Advance;
 use crate::status::counts::Counts;
 use crate::status::watchdog;
 use crate::store::Store;
+use crate::time::Instant;
 
 /// Proposals under way at once: several times what a commit can take, so that the disk is never idle, and few enough
 /// that on a slow machine too, at 4,000 decisions a second, a waiting one is answered within its deadline.

@@ -67,6 +67,24 @@ fn nobody_hands_over_to_a_primary_that_cannot_be_reached() {
     assert_eq!(violations, []);
 }
 
+/// It said hello to the others when it knew of no triad, and on such connections they take nothing that only members ask.
+#[test]
+fn a_primary_with_a_new_disk_takes_over_at_the_first_try() {
+    for seed in 6..18 {
+        let violations = play(Triad::default(), seed, move |site: Arc<Site<Triad>>| async move {
+            until_master(&site, Primary).await;
+            site.crash(Primary).await;
+            site.host(Primary).disk().wipe();
+            until_master(&site, Secondary).await;
+            site.start(Primary).await;
+            until_master(&site, Primary).await;
+            let counts = site.awake(Secondary).expect("the secondary runs").node().counts();
+            assert_eq!((counts.handovers, counts.handovers_taken_back), (1, 0), "seed {seed}");
+        });
+        assert_eq!(violations, [], "seed {seed}");
+    }
+}
+
 #[test]
 fn a_triad_whose_founder_dies_at_once_is_founded_all_the_same() {
     // Whatever the founder had written by then.

@@ -67,6 +67,26 @@ fn files_can_be_read_and_folders_looked_through() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// A simulation lets the clock of a host run fast or slow, and every timer of its server with it.
+#[test]
+fn nodes_and_daemons_read_the_monotonic_clock_through_one_door() {
+    /// The door, and what belongs to a simulation and not to a host.
+    const OUTSIDE: [&str; 3] = ["time", "engine::tasks", "store::memory"];
+    let of_tokio =
+        ["Instant", "sleep", "timeout", "interval", "{"].map(|name| format!("tokio::time::{name}"));
+    let mut inside = 0;
+    for name in ["licensing-raft", "licensing-daemon"] {
+        for (module, text) in modules(&root().join(name).join("src")) {
+            inside += usize::from(text.contains("time::sleep") || text.contains("time::{"));
+            let own = of_tokio.iter().find(|own| text.contains(own.as_str()));
+            if !OUTSIDE.contains(&module.as_str()) {
+                assert_eq!(own, None, "{name}, {module}: use `licensing_raft::time`");
+            }
+        }
+    }
+    assert!(inside > 10, "only {inside} modules were found to wait");
+}
+
 /// The modules of a crate by their path (`mastership::pin`), each with its text.
 fn modules(source: &Path) -> BTreeMap<String, String> {
     let (mut files, mut rooms) = (Vec::new(), Vec::new());

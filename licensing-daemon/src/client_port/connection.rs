@@ -16,8 +16,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use licensing_client::framing::{FrameError, FrameReader, FrameWriter};
 use licensing_client::protocol::{ClientMessage, MAX_UNANSWERED, Reply, Request, ServerMessage, Whereabouts};
+use licensing_raft::time::{Instant, sleep_until, timeout};
 use licensing_raft::watch::Watcher;
-use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::requests::{self, Answering};

@@ -8,8 +8,8 @@ use licensing_client::protocol::{
     Hello, MAX_HELLO_BYTES, PROTOCOL_VERSIONS, Refusal, Welcome, is_local, known_edition,
 };
 use licensing_core::spoken::common_version;
+use licensing_raft::time::{Instant, timeout, timeout_at};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use super::connection::{Connection, WRITE_DEADLINE};

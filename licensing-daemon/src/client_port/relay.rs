@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use licensing_client::framing::encode_frame;
 use licensing_client::protocol::{Hello, MAX_HELLO_BYTES, PREAMBLE};
+use licensing_raft::time::timeout;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tracing::debug;
 
 use crate::port::wire::Wire;

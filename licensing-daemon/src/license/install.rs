@@ -18,7 +18,7 @@ const INSTALL_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn install(server: &Server) -> Result<(), String> {
     for file in server.licenses() {
         while !install_one(server, &file).await? {
-            tokio::time::sleep(INSTALL_PAUSE).await;
+            licensing_raft::time::sleep(INSTALL_PAUSE).await;
         }
     }
     Ok(())

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use licensing_raft::time::{Instant, timeout_at};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::far::Far;
@@ -37,7 +37,7 @@ pub(crate) async fn accept(server: Arc<Server>, listener: TcpListener) {
             }
             Err(error) => {
                 warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                licensing_raft::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

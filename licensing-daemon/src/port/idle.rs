@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use licensing_raft::environment::Stream;
+use licensing_raft::time::{Instant, sleep_until};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, sleep_until};
 
 /// A connection that notes when something went over it.
 pub(super) struct Idle {
@@ -100,10 +100,10 @@ mod tests {
         let (mut near, heard) = Idle::watch(Box::new(near));
         let begun = Instant::now();
         let talk = async {
-            tokio::time::sleep(LIMIT / 2).await;
+            licensing_raft::time::sleep(LIMIT / 2).await;
             far.write_all(b"x").await.unwrap();
             near.read_u8().await.unwrap();
-            tokio::time::sleep(LIMIT / 2).await;
+            licensing_raft::time::sleep(LIMIT / 2).await;
             near.write_all(b"y").await.unwrap();
             std::future::pending::<()>().await;
         };

@@ -9,9 +9,9 @@ use licensing_core::event::{Event, EventKind};
 use licensing_core::id::Role;
 use licensing_core::state::State;
 use licensing_raft::Mastership;
+use licensing_raft::time::{Instant, sleep_until};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::license::install;

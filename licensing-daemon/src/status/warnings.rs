@@ -7,9 +7,9 @@ use std::time::Duration;
 use licensing_client::license_file::LicenseFile;
 use licensing_core::event::{Event, EventKind};
 use licensing_core::state::State;
+use licensing_raft::time::{sleep, timeout};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::license::{NO_FILE, fingerprint, without_file};

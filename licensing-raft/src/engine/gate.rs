@@ -1,5 +1,6 @@
 //! Servers that stand still.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,13 +8,28 @@ use std::task::{Poll, Waker};
 
 use tracing::Span;
 
+use crate::engine::moments::NodeMoment;
+use crate::time::HostPace;
+
 /// Lets a simulated server stand still, as SIGSTOP or a suspended virtual machine does: while the gate is closed, no task
 /// behind it takes a step, though time passes and bytes arrive. Clones are the same gate, open at first.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gate {
     waiting: Arc<Mutex<Waiting>>,
     /// Around each step of what is behind the gate.
     span: Span,
+    /// How fast the clock of the host runs.
+    pace: HostPace,
+    /// Hears what the nodes behind the gate begin.
+    noticing: Option<Noticing>,
+}
+
+type Noticing = Arc<dyn Fn(NodeMoment) + Send + Sync>;
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
 }
 
 /// A gate without a span.
@@ -33,7 +49,23 @@ struct Waiting {
 impl Gate {
     /// A gate; what is behind it logs in this span, so that servers can be told apart.
     pub fn new(span: Span) -> Gate {
-        Gate { waiting: Arc::default(), span }
+        Gate { waiting: Arc::default(), span, pace: HostPace::default(), noticing: None }
+    }
+
+    /// The same on a host whose monotonic clock counts so many thousandths of a second while a second passes.
+    pub fn at_pace(self, pace: u32) -> Gate {
+        Gate { pace: HostPace(pace), ..self }
+    }
+
+    /// The same, and `notice` hears what nodes behind it begin.
+    pub fn noticing(self, notice: impl Fn(NodeMoment) + Send + Sync + 'static) -> Gate {
+        Gate { noticing: Some(Arc::new(notice)), ..self }
+    }
+
+    pub(crate) fn notice(&self, moment: NodeMoment) {
+        if let Some(notice) = &self.noticing {
+            notice(moment);
+        }
     }
 
     /// Whatever is behind the gate stops where it is.
@@ -69,9 +101,15 @@ impl Gate {
             }
             drop(waiting);
             let _in_span = self.span.enter();
-            future.as_mut().poll(context)
+            self.pace.step(|| future.as_mut().poll(context))
         })
         .await
+    }
+
+    /// Lets a future take its steps by the clock of the host, whether or not the gate is open.
+    pub(crate) async fn by_its_clock<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| self.pace.step(|| future.as_mut().poll(context))).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use crate::time::{Instant, sleep_until};
 
 /// The shortest time between two looks; longer ones, and the default heartbeat, are multiples of it.
 pub(crate) const LOOK: Duration = Duration::from_millis(25);
@@ -28,7 +28,7 @@ mod tests {
     async fn all_loops_look_at_the_same_moments() {
         let start = Instant::now();
         let look = |begun_ms, every| async move {
-            tokio::time::sleep(Duration::from_millis(begun_ms)).await;
+            crate::time::sleep(Duration::from_millis(begun_ms)).await;
             next(start, every).await;
             start.elapsed().as_millis()
         };

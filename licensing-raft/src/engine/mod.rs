@@ -4,6 +4,8 @@ pub(crate) mod failure;
 #[cfg(feature = "testing")]
 pub(crate) mod gate;
 pub(crate) mod looks;
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "simulations use it too"))]
+pub(crate) mod moments;
 pub(crate) mod runtime;
 pub(crate) mod settings;
 #[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "simulations use it too"))]

@@ -18,8 +18,10 @@ use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::Handle;
 
 use crate::engine::failure::Failure;
+use crate::engine::moments::NodeMoment;
 use crate::engine::tasks::TaskList;
 use crate::engine::watch::OrderedWatch;
+use crate::time::{self, Instant};
 
 type Tokio = openraft_rt_tokio::TokioRuntime;
 
@@ -69,7 +71,17 @@ impl NodeTasks {
 
     /// Runs a future as part of this node: what it spawns through [`spawn`] belongs to the node.
     pub(crate) fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-        TASKS.scope(self.clone(), future)
+        self.by_its_clock(TASKS.scope(self.clone(), future))
+    }
+
+    #[cfg(feature = "testing")]
+    fn by_its_clock<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        self.gate.clone().by_its_clock(future)
+    }
+
+    #[cfg(not(feature = "testing"))]
+    fn by_its_clock<F: Future>(&self, future: F) -> F {
+        future
     }
 
     /// Runs a future on the node's own thread, as part of this node, and waits for it.
@@ -115,6 +127,20 @@ impl NodeTasks {
         task
     }
 
+    /// Lets a simulation hear what this node has just begun.
+    pub(crate) fn notice(&self, moment: NodeMoment) {
+        #[cfg(feature = "testing")]
+        self.gate.notice(moment);
+        #[cfg(not(feature = "testing"))]
+        let _ = moment;
+    }
+
+    /// How many tasks of this node have not ended.
+    #[cfg(feature = "testing")]
+    pub(crate) fn running(&self) -> usize {
+        self.list.running()
+    }
+
     /// Ends all tasks of this node where they stand, and returns once none of them runs any more.
     pub(crate) async fn end(&self) {
         self.list.end().await;
@@ -141,7 +167,7 @@ impl AsyncRuntime for NodeRuntime {
     type JoinError = tokio::task::JoinError;
     type JoinHandle<T: OptionalSend + 'static> = tokio::task::JoinHandle<T>;
     type Sleep = tokio::time::Sleep;
-    type Instant = openraft_rt_tokio::TokioInstant;
+    type Instant = Instant;
     type TimeoutError = tokio::time::error::Elapsed;
     type Timeout<R, T: Future<Output = R> + OptionalSend> = tokio::time::Timeout<T>;
     type ThreadLocalRng = NodeRandom;
@@ -159,25 +185,25 @@ impl AsyncRuntime for NodeRuntime {
     }
 
     fn sleep(duration: Duration) -> Self::Sleep {
-        Tokio::sleep(duration)
+        time::sleep(duration)
     }
 
     fn sleep_until(deadline: Self::Instant) -> Self::Sleep {
-        Tokio::sleep_until(deadline)
+        time::sleep_until(deadline)
     }
 
     fn timeout<R, F: Future<Output = R> + OptionalSend>(
         duration: Duration,
         future: F,
     ) -> Self::Timeout<R, F> {
-        Tokio::timeout(duration, future)
+        time::timeout(duration, future)
     }
 
     fn timeout_at<R, F: Future<Output = R> + OptionalSend>(
         deadline: Self::Instant,
         future: F,
     ) -> Self::Timeout<R, F> {
-        Tokio::timeout_at(deadline, future)
+        time::timeout_at(deadline, future)
     }
 
     fn is_panic(join_error: &Self::JoinError) -> bool {

@@ -20,6 +20,12 @@ impl TaskList {
         tasks.push(task.abort_handle());
     }
 
+    /// How many of them have not ended.
+    #[cfg(feature = "testing")]
+    pub fn running(&self) -> usize {
+        self.lock().iter().filter(|task| !task.is_finished()).count()
+    }
+
     /// Ends all tasks where they stand, and returns once none of them runs any more.
     pub async fn end(&self) {
         loop {

@@ -44,9 +44,9 @@ pub(crate) async fn campaign(shared: Arc<Shared>) {
         if led {
             looks::next(shared.started, LOOK).await;
         } else if left.is_zero() {
-            tokio::time::sleep(ITS_TURN).await;
+            crate::time::sleep(ITS_TURN).await;
         } else {
-            tokio::time::sleep(left.min(longest_wait)).await;
+            crate::time::sleep(left.min(longest_wait)).await;
         }
         let (leads, ended, members) = {
             let metrics = metrics.borrow_watched();
@@ -68,7 +68,7 @@ pub(crate) async fn campaign(shared: Arc<Shared>) {
             if shared.raft.trigger().elect(true).await.is_err() {
                 return;
             }
-            tokio::time::sleep(RETRY).await;
+            crate::time::sleep(RETRY).await;
         }
     }
 }

@@ -7,10 +7,11 @@ use licensing_core::id::Role;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::vote::RaftLeaderId;
-use tokio::time::Instant;
 
+use crate::engine::moments::NodeMoment;
 use crate::engine::types::{LogId, Metrics, Types, Vote, VoteRequest};
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// Hands leadership to `target`. `false` when it did not take it and this server leads on.
 pub(crate) async fn hand_over(shared: &Shared, target: Role) -> bool {
@@ -20,6 +21,7 @@ pub(crate) async fn hand_over(shared: &Shared, target: Role) -> bool {
     if shared.raft.trigger().transfer_leader(target.number()).await.is_err() {
         return false;
     }
+    shared.tasks.notice(NodeMoment::HandOver);
     let mut metrics = shared.raft.metrics();
     let still_leads =
         |metrics: &Metrics| metrics.state == ServerState::Leader && metrics.running_state.is_ok();
@@ -28,7 +30,7 @@ pub(crate) async fn hand_over(shared: &Shared, target: Role) -> bool {
         if !still_leads(&metrics.borrow_and_update()) {
             return true;
         }
-        let changed = tokio::time::timeout_at(deadline, metrics.changed()).await;
+        let changed = crate::time::timeout_at(deadline, metrics.changed()).await;
         match changed {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return true,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_core::mutant::{Mutant, planted};
+use openraft::RaftMetrics;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
-use openraft::{Instant as _, RaftMetrics};
 
 use super::Mastership;
 use crate::engine::looks::{self, LOOK};
@@ -84,7 +84,7 @@ fn lease_left(shared: &Shared, metrics: &RaftMetrics<Types>) -> Option<Duration>
 /// Waits until the lease ends, or else for the next look.
 async fn next_look(shared: &Shared, lease_left: Option<Duration>) {
     match lease_left {
-        Some(left) => tokio::time::sleep(left.max(SHORTEST_WAIT)).await,
+        Some(left) => crate::time::sleep(left.max(SHORTEST_WAIT)).await,
         None => looks::next(shared.started, LOOK).await,
     }
 }

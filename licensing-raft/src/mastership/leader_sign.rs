@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 /// When this server last saw a sign of a leader: an append, a vote it gave, its own leadership.
 pub(crate) struct LeaderSign(Mutex<Instant>);

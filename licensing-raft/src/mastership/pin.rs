@@ -11,14 +11,14 @@ use std::time::Duration;
 use licensing_core::id::Role;
 use licensing_core::mastership::{Candidate, MastershipView, desired_master};
 use licensing_core::mutant::{Mutant, planted};
-use openraft::{Instant as _, ServerState};
-use tokio::time::Instant;
+use openraft::ServerState;
 
 use crate::engine::looks::{self, LOOK};
 use crate::engine::types::Metrics;
 use crate::mastership::handover::hand_over;
 use crate::membership::readmission;
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// A target this close to the tip catches up in a few milliseconds (measured: 5 to 17).
 const MAX_LAG: u64 = 64;

@@ -32,7 +32,7 @@ pub(crate) async fn settle(shared: Arc<Shared>) {
             Standing::Founding { triad_id } => founding(&shared, triad_id).await,
             Standing::Joining { triad_id } => joining(&shared, triad_id, &mut goal),
         }
-        tokio::time::sleep(UNSETTLED_INTERVAL).await;
+        crate::time::sleep(UNSETTLED_INTERVAL).await;
     }
 }
 

@@ -2,12 +2,12 @@
 //! entries again, and only its own.
 
 use licensing_core::id::Role;
-use openraft::Instant as _;
 use openraft::async_runtime::WatchReceiver;
-use tokio::time::Instant;
 
+use crate::engine::moments::NodeMoment;
 use crate::membership::standing::Standing;
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// Peers that returned with less than they had acknowledged may be brought up to date: openraft would otherwise never
 /// replicate to them again.
@@ -27,6 +27,7 @@ pub(crate) async fn readmit(shared: &Shared) {
             Ok(_) => {
                 tracing::info!("the {role} returned without its log, it is brought up to date");
                 shared.returned.note(boot);
+                shared.tasks.notice(NodeMoment::Readmission);
             }
             Err(error) => tracing::warn!("cannot readmit the {role}: {error}"),
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use licensing_core::id::Role;
-use tokio::time::Instant;
+
+use crate::time::Instant;
 
 /// Boots of peers that are remembered as readmitted.
 const READMITTED: usize = 8;

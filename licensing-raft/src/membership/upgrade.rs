@@ -13,10 +13,10 @@ use licensing_core::command::Command;
 use licensing_core::edition::Edition;
 use licensing_core::id::Role;
 use licensing_core::outcome::Answer;
-use tokio::time::Instant;
 
 use crate::error::ProposeError;
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// Between two looks: an upgrade takes a person minutes, and a new triad should not be felt to wait.
 const LOOK: Duration = Duration::from_millis(500);
@@ -116,7 +116,7 @@ impl Possible {
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut possible = Possible::default();
     loop {
-        tokio::time::sleep(LOOK).await;
+        crate::time::sleep(LOOK).await;
         if shared.is_leaving() {
             return;
         }

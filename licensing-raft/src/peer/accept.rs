@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::time::{sleep, timeout};
 
 use crate::PEER_PREAMBLE;
 use crate::peer::answers;
 use crate::peer::frame::FrameError;
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError};
 use crate::shared::Shared;
+use crate::time::{sleep, timeout};
 
 /// Pause after an accept that failed (no file descriptors, usually): trying at once would only burn a processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

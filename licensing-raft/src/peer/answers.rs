@@ -12,6 +12,7 @@ use openraft::async_runtime::WatchReceiver;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
+use crate::engine::moments::NodeMoment;
 use crate::engine::types::{AppendRequest, AppendResponse, Snapshot, TransferRequest, VoteRequest};
 use crate::membership::standing::TriadId;
 use crate::membership::{admission, bootstrap};
@@ -162,6 +163,7 @@ async fn transfer(shared: &Shared, peer: Role, request: TransferRequest) -> Resu
     if *request.to_node_id() == shared.config.role.number() && shared.is_leaving() {
         return Err("this server is stopping".to_owned());
     }
+    shared.tasks.notice(NodeMoment::Transfer);
     let response = shared.raft.handle_transfer_leader(request).await.map_err(|error| error.to_string())?;
     shared.sign.note();
     Ok(PeerReply::Transfer(response))
@@ -214,7 +216,10 @@ async fn snapshot(
     checks::snapshot(peer, &chunk.vote, &chunk.meta, own_term(shared), applied)
         .map_err(|why| distrust(peer, why))?;
     shared.sign.note();
-    let Some(state) = assembly.lock().await.add(&chunk)? else { return Ok(PeerReply::Snapshot(None)) };
+    let Some(state) = assembly.lock().await.add(&chunk)? else {
+        shared.tasks.notice(NodeMoment::Chunk);
+        return Ok(PeerReply::Snapshot(None));
+    };
     // What does not decode must not reach openraft: a failed installation would stop this node.
     let checked = state.clone();
     crate::engine::runtime::off_thread(move || licensing_core::state::State::from_bytes(&checked).map(drop))

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use licensing_core::id::Role;
-use tokio::time::Instant;
 
 use crate::peer::checks;
 use crate::peer::known::{ANSWER_TTL, SETTLED_INTERVAL, UNSETTLED_INTERVAL};
 use crate::peer::message::{PeerReply, PeerRequest};
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// Asks a peer what it knows, again and again.
 pub(crate) async fn survey(shared: Arc<Shared>, role: Role) {
@@ -16,7 +16,7 @@ pub(crate) async fn survey(shared: Arc<Shared>, role: Role) {
         ask(&shared, role).await;
         let settled = shared.standing.read().may_vote()
             && shared.survey.fresh(role).is_none_or(|heard| heard.report.standing.may_vote());
-        tokio::time::sleep(if settled { SETTLED_INTERVAL } else { UNSETTLED_INTERVAL }).await;
+        crate::time::sleep(if settled { SETTLED_INTERVAL } else { UNSETTLED_INTERVAL }).await;
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use licensing_core::id::{LogIndex, Role, Timestamp};
-use tokio::time::Instant;
 
 use crate::peer::message::Report;
+use crate::time::Instant;
 
 /// Between two questions to a settled peer: the status of a triad should be no older than that.
 pub(crate) const SETTLED_INTERVAL: Duration = Duration::from_millis(200);

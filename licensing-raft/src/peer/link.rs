@@ -12,14 +12,14 @@ use licensing_core::address::ServerAddress;
 use licensing_core::codec;
 use licensing_core::id::Role;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
 
 use crate::engine::runtime::NodeTasks;
 use crate::environment::{Environment, Stream};
-use crate::membership::standing::StandingKeeper;
+use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
 use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
 use crate::store::log::LogStore;
+use crate::time::{Instant, timeout_at};
 
 /// Requests waiting for their turn on a lane; openraft pipelines at most 16 appends per peer.
 const QUEUE: usize = 64;
@@ -132,7 +132,11 @@ impl Said {
     }
 }
 
-type Connection = Proven<Box<dyn Stream>>;
+/// A connection, and the triad that this server named when it said hello.
+struct Greeted {
+    connection: Proven<Box<dyn Stream>>,
+    bound_to: Option<TriadId>,
+}
 
 struct Waiting {
     deadline: Instant,
@@ -141,9 +145,10 @@ struct Waiting {
 
 impl LinkTask {
     async fn run(mut self) {
-        while let Some(first) = self.requests.recv().await {
+        let mut unsent = None;
+        while let Some(first) = next(&mut unsent, &mut self.requests).await {
             match self.connect(first.deadline).await {
-                Ok(connection) => self.talk(connection, first).await,
+                Ok(greeted) => unsent = self.talk(greeted, first).await,
                 Err(why) => {
                     self.refuse(first, &why);
                     while let Ok(waiting) = self.requests.try_recv() {
@@ -164,7 +169,7 @@ impl LinkTask {
         let _ = outgoing.reply.send(Err(error));
     }
 
-    async fn connect(&mut self, deadline: Instant) -> Result<Connection, String> {
+    async fn connect(&mut self, deadline: Instant) -> Result<Greeted, String> {
         if let Some((at, why)) = &self.last_failure
             && at.elapsed() < REDIAL_PAUSE
         {
@@ -189,22 +194,34 @@ impl LinkTask {
         dialed
     }
 
-    async fn dial(&self) -> Result<Connection, HelloError> {
+    async fn dial(&self) -> Result<Greeted, HelloError> {
         let route = &self.route;
         let nonce = route.environment.randomness.bytes().map_err(crate::peer::frame::FrameError::Io)?;
         let dialing = route.environment.dialer.dial(&route.address);
         let stream = dialing.await.map_err(crate::peer::frame::FrameError::Io)?;
-        let bound_to = route.standing.read().bound_to(!route.log.is_unwritten());
-        route.introduction.dial(stream, route.target, bound_to, self.lane, nonce).await
+        let bound_to = self.bound_to();
+        let connection = route.introduction.dial(stream, route.target, bound_to, self.lane, nonce).await?;
+        Ok(Greeted { connection, bound_to })
     }
 
-    /// Uses the connection until it breaks, then tells everybody who still waits.
-    async fn talk(&mut self, connection: Connection, first: Outgoing) {
-        let Proven { mut reader, mut writer, .. } = connection;
+    /// The triad that this server cannot leave, at this moment.
+    fn bound_to(&self) -> Option<TriadId> {
+        self.route.standing.read().bound_to(!self.route.log.is_unwritten())
+    }
+
+    /// Uses the connection until it breaks, then tells everybody who still waits. What is given back has to be sent on another.
+    ///
+    /// On a connection of before this server belonged to its triad the far end takes nothing that only members ask of each
+    /// other: it closes it, and the first request for a vote of a server that has just come back would be lost.
+    async fn talk(&mut self, greeted: Greeted, first: Outgoing) -> Option<Outgoing> {
+        let Greeted { connection: Proven { mut reader, mut writer, .. }, bound_to } = greeted;
         let mut waiting: BTreeMap<u64, Waiting> = BTreeMap::new();
         let mut next_id = 0;
         let mut outgoing = Some(first);
         let why = loop {
+            if outgoing.is_some() && self.bound_to() != bound_to {
+                break "this server said hello before it belonged to its triad".to_owned();
+            }
             if let Some(request) = outgoing.take() {
                 let mut failed = None;
                 for request in
@@ -247,12 +264,21 @@ impl LinkTask {
         for (_, lost) in waiting {
             let _ = lost.reply.send(Err(LinkError::Lost { role: self.route.target, why: why.clone() }));
         }
+        outgoing
+    }
+}
+
+/// What was not sent on the last connection, or else what is asked next.
+async fn next(unsent: &mut Option<Outgoing>, requests: &mut mpsc::Receiver<Outgoing>) -> Option<Outgoing> {
+    match unsent.take() {
+        Some(unsent) => Some(unsent),
+        None => requests.recv().await,
     }
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => crate::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

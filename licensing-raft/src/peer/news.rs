@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 
 use crate::engine::types::AppendRequest;
+use crate::time::sleep;
 
 /// How long news of a commit waits for entries to travel with. openraft sends them in an append of their own otherwise,
 /// which doubles the messages between the servers while requests come one by one. Nobody waits for the news: a standby
@@ -45,7 +46,9 @@ mod tests {
     use std::task::Poll;
 
     use futures_util::FutureExt;
-    use tokio::time::{Instant, advance};
+    use tokio::time::advance;
+
+    use crate::time::Instant;
 
     use super::*;
     use crate::peer::pipeline::tests::{gist, news_of};

@@ -10,7 +10,6 @@ use futures_util::{Stream, StreamExt};
 use licensing_core::mutant::{Mutant, planted};
 use openraft::entry::RaftEntry;
 use openraft::raft::StreamAppendResult;
-use tokio::time::Instant;
 
 use crate::engine::types::{AppendRequest, AppendResponse, LogId, Types};
 use crate::peer::failure::{RpcResult, network_error, rpc_error, unexpected};
@@ -18,6 +17,7 @@ use crate::peer::link::Link;
 use crate::peer::message::{PeerReply, PeerRequest};
 use crate::peer::news::News;
 use crate::peer::under_way::{MOST_BYTES, UnderWay, bytes_of};
+use crate::time::Instant;
 
 /// Appends under way to one peer: enough to hide a round trip behind a commit, few enough that a lost one is noticed.
 const PIPELINE: usize = 16;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use licensing_core::id::Role;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::engine::watch::Watched;
 use crate::peer::message::Lane;
+use crate::time::Instant;
 
 /// Hellos under way at once. One that is not done when so many others have begun is given up: whoever says hello
 /// slowly, or not at all, keeps nobody out. A few megabytes.

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::time::Instant;
 use openraft::EntryPayload;
-use tokio::time::Instant;
 
 use crate::engine::types::{AppendRequest, Entry};
 

@@ -11,9 +11,9 @@ use licensing_core::command::Command;
 use licensing_core::id::{LogIndex, SessionId};
 use licensing_core::mutant::{Mutant, planted};
 use licensing_core::state::State;
-use tokio::time::Instant;
 
 use crate::shared::Shared;
+use crate::time::Instant;
 
 /// Ends silent sessions and lets time pass, whenever this server is master, until the node ends.
 pub(crate) async fn watch(shared: Arc<Shared>) {
@@ -29,7 +29,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
         tokio::select! {
             biased;
             changed = mastership.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(if has_more { Duration::ZERO } else { pause }) => {}
+            () = crate::time::sleep(if has_more { Duration::ZERO } else { pause }) => {}
         }
         let now = Instant::now();
         // While this server did not run, or did not serve, nobody could give it a sign of life.

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::time::Instant;
 
 /// What each session adds to the grace of all: at two heartbeats and a half in a grace, a thousand heartbeats a second.
 const FOR_EACH: Duration = Duration::from_micros(2500);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use licensing_core::id::SessionId;
 use licensing_core::state::State;
-use tokio::time::Instant;
+
+use crate::time::Instant;
 
 /// Sessions looked at under one lock: a sign of life must not wait for a hundred thousand others.
 const SESSIONS_PER_LOCK: usize = 1024;

@@ -4,8 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::time::Instant;
 use licensing_core::id::Role;
-use tokio::time::Instant;
 
 /// A standby that is heard and takes nothing of what it lacks for so long does not advance: one part of a snapshot may take
 /// ten seconds, and openraft waits for one more before it tries again.

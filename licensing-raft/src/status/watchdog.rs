@@ -13,7 +13,7 @@ use crate::shared::Shared;
 pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut failure = shared.failure.subscribe();
     loop {
-        let failed = tokio::time::timeout(SETTLED_INTERVAL, failure.wait_for(Option::is_some)).await.is_ok();
+        let failed = crate::time::timeout(SETTLED_INTERVAL, failure.wait_for(Option::is_some)).await.is_ok();
         if shared.is_leaving() {
             return;
         }

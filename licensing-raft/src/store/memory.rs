@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use licensing_core::command::{Command, Proposal};
 use licensing_core::mutant::{Mutant, planted};
+use openraft::EntryPayload;
 use openraft::entry::RaftEntry;
 use tokio::sync::mpsc;
 
@@ -39,6 +41,10 @@ pub trait DiskHabits: Send + Sync {
 pub enum DiskMoment {
     /// Entries are added to the log.
     Append,
+    /// … and among them a license, or a part of one.
+    License,
+    /// … and among them a newer edition of the rules.
+    Edition,
     /// A vote is saved.
     Vote,
     /// Entries that another leader overruled are taken off the end of the log.
@@ -47,6 +53,12 @@ pub enum DiskMoment {
     Purge,
     /// A snapshot is saved, of the server's own making or another's.
     Snapshot,
+    /// The server founds a triad, or is promised to one that is founded.
+    Founding,
+    /// The server, which remembers nothing, joins a triad that exists.
+    Joining,
+    /// The server has caught up, and is a full member from now on.
+    Readmitted,
 }
 
 /// When a system writes to its disk what nobody told it to sync.
@@ -126,6 +138,25 @@ impl MemoryDisk {
     }
 }
 
+/// The rarest that is among these entries.
+fn appended(entries: &[Entry]) -> DiskMoment {
+    let commands = entries.iter().filter_map(|entry| match &entry.payload {
+        EntryPayload::Normal(payload) => {
+            Proposal::from_bytes(&payload.0).ok().map(|proposal| proposal.command)
+        }
+        EntryPayload::Blank | EntryPayload::Membership(_) => None,
+    });
+    let mut moment = DiskMoment::Append;
+    for command in commands {
+        match command {
+            Command::RaiseEdition { .. } => return DiskMoment::Edition,
+            Command::Install(_) | Command::Stage { .. } => moment = DiskMoment::License,
+            _ => {}
+        }
+    }
+    moment
+}
+
 /// A write whose author is told that it is durable.
 fn acknowledged((write, done): (Write, Option<Done>)) -> (Write, Option<Done>) {
     if let Some(done) = done {
@@ -189,7 +220,7 @@ impl Persist for Queue {
             runtime::spawn(self.disk.clone().sync(writes, self.noted.clone()));
         }
         let moment = match &write {
-            Write::Append(_) => DiskMoment::Append,
+            Write::Append(entries) => appended(entries),
             Write::Truncate { .. } => DiskMoment::Truncate,
             Write::Purge(_) => DiskMoment::Purge,
             Write::Vote(_) => DiskMoment::Vote,
@@ -236,7 +267,12 @@ impl StandingKeeper for MemoryDisk {
     }
 
     fn write(&self, standing: &Standing) -> io::Result<()> {
-        self.lock().standing = *standing;
+        let before = std::mem::replace(&mut self.lock().standing, *standing);
+        self.habits.notice(match (before, standing) {
+            (_, Standing::Unborn | Standing::Joining { .. }) => DiskMoment::Joining,
+            (Standing::Joining { .. }, Standing::Member { .. }) => DiskMoment::Readmitted,
+            (_, Standing::Founding { .. } | Standing::Member { .. }) => DiskMoment::Founding,
+        });
         Ok(())
     }
 

@@ -8,5 +8,6 @@ pub mod store;
 pub mod wire;
 
 pub use crate::engine::gate::Gate;
+pub use crate::engine::moments::NodeMoment;
 pub use crate::engine::tasks::TaskList;
 pub use crate::store::memory::{DiskHabits, DiskMoment, MemoryDisk};

@@ -71,7 +71,7 @@ impl<S: Service> Worker<S> {
                 _ = stop.wait_for(|stop| *stop) => return false,
                 () = tokio::time::sleep(pause) => {}
             }
-            if let Some(grace) = self.site.service.grace()
+            if let Some(grace) = self.site.least_grace()
                 && self.random.below(400) == 0
             {
                 self.vanish(grace);

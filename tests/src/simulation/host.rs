@@ -12,15 +12,24 @@ use licensing_daemon::DaemonBuilder;
 use licensing_daemon::testing::SimulatedServer;
 use licensing_raft::environment::{Clock, Dialer, Dialing, Environment, Randomness, Stream as PeerStream};
 use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk, TaskList};
-use licensing_raft::{Node, NodeConfig, ServerAddress};
-use tokio::sync::mpsc;
+use licensing_raft::watch::Watcher;
+use licensing_raft::{Mastership, Node, NodeConfig, ServerAddress};
 use tokio::time::Instant;
 
+use super::happenings::{Ears, Happening};
 use super::network::{End, Network};
 use super::random::Stream;
 
 /// Ports of the simulated servers are this and their number.
 pub const FIRST_PORT: u16 = 2000;
+
+/// Thousandths of a second that the fastest clock of a host counts while a second passes, and the slowest: as far apart as is
+/// promised (semantics.md).
+pub(crate) const FASTEST: u32 = 1050;
+const SLOWEST: u32 = 950;
+
+/// A disk that takes longer stalls.
+const STALL: Duration = Duration::from_millis(10);
 
 /// Where one server runs. Clones are the same machine.
 #[derive(Clone)]
@@ -37,21 +46,22 @@ pub struct Host {
     lives: Arc<AtomicU64>,
     older: Arc<AtomicBool>,
     trouble: Arc<tokio::sync::Mutex<()>>,
+    ears: Ears,
 }
 
 impl Host {
-    pub(crate) fn new(
-        seed: u64,
-        role: Role,
-        network: Network,
-        moments: mpsc::UnboundedSender<(Role, DiskMoment)>,
-    ) -> Host {
+    pub(crate) fn new(seed: u64, role: Role, network: Network, ears: Ears) -> Host {
         let habits = Arc::new(Habits {
             role,
             random: Stream::new(seed, &format!("disk of the {role}")),
             broken: Mutex::new(false),
-            moments,
+            slow_until: Mutex::new(Instant::now()),
+            ears: ears.clone(),
         });
+        let hearing = ears.clone();
+        let gate = Gate::new(tracing::error_span!("at", server = %role))
+            .at_pace(pace(seed, role))
+            .noticing(move |moment| hearing.tell(role, Happening::Node(moment)));
         Host {
             role,
             seed,
@@ -59,12 +69,13 @@ impl Host {
             disk: MemoryDisk::new(habits.clone()),
             habits,
             clock: Arc::new(HostClock::new()),
-            gate: Gate::new(tracing::error_span!("at", server = %role)),
+            gate,
             tasks: TaskList::default(),
             kept: Arc::default(),
             lives: Arc::default(),
             older: Arc::default(),
             trouble: Arc::default(),
+            ears,
         }
     }
 
@@ -112,6 +123,11 @@ impl Host {
         }
     }
 
+    /// How many lives its servers have begun.
+    pub(crate) fn lives(&self) -> u64 {
+        self.lives.load(Ordering::SeqCst)
+    }
+
     /// Random numbers for one purpose on this host.
     pub fn random(&self, purpose: &str) -> Stream {
         Stream::new(self.seed, &format!("{purpose} of the {}", self.role))
@@ -122,7 +138,9 @@ impl Host {
     /// Errors: why it does not start.
     pub async fn start_node(&self, config: NodeConfig) -> Result<Node, String> {
         let started = Node::start_simulated(config, self.environment(), &self.disk, &self.gate).await;
-        started.map_err(|error| error.to_string())
+        let node = started.map_err(|error| error.to_string())?;
+        self.spawn(tell_of_mastership(node.mastership(), self.role, self.ears.clone()));
+        Ok(node)
     }
 
     /// Starts a daemon on this host, as far as it can do without a port: connections are given to it.
@@ -131,6 +149,7 @@ impl Host {
     pub async fn start_daemon(&self, builder: DaemonBuilder) -> Result<SimulatedServer, String> {
         let started = builder.start_simulated(self.environment(), &self.disk, &self.gate).await;
         let daemon = started.map_err(|error| error.to_string())?;
+        self.spawn(tell_of_mastership(daemon.node().mastership(), self.role, self.ears.clone()));
         self.spawn(daemon.follow());
         Ok(daemon)
     }
@@ -150,6 +169,11 @@ impl Host {
         &self.trouble
     }
 
+    /// How many tasks of the server's own have not ended, besides those of its node.
+    pub(crate) fn running_tasks(&self) -> usize {
+        self.tasks.running()
+    }
+
     /// Ends all tasks where they stand.
     pub(crate) async fn end_tasks(&self) {
         self.tasks.end().await;
@@ -166,9 +190,30 @@ impl Host {
         *lock(&self.habits.broken) = broken;
     }
 
+    /// How long its disk has not stalled.
+    pub(crate) fn disk_was_quick_for(&self) -> Duration {
+        lock(&self.habits.slow_until).elapsed()
+    }
+
     pub(crate) fn clock(&self) -> &HostClock {
         &self.clock
     }
+}
+
+/// Says when this server becomes master, and when it is master no more.
+async fn tell_of_mastership(mut mastership: Watcher<Mastership>, role: Role, ears: Ears) {
+    let mut serves = false;
+    while mastership.wait_for(|now| now.serving != serves).await.is_ok() {
+        serves = !serves;
+        ears.tell(role, if serves { Happening::Gain } else { Happening::Loss });
+    }
+}
+
+/// Thousandths of a second that the monotonic clock of this host counts while a second passes; not a thousand on every other
+/// host.
+fn pace(seed: u64, role: Role) -> u32 {
+    let random = Stream::new(seed, &format!("pace of the {role}"));
+    if random.chance(50) { SLOWEST + random.below(u64::from(FASTEST - SLOWEST) + 1) as u32 } else { 1000 }
 }
 
 /// The wall clock of a host: starts at the same moment as those of the others, jumps and drifts when told to.
@@ -216,14 +261,21 @@ struct Habits {
     role: Role,
     random: Stream,
     broken: Mutex<bool>,
-    moments: mpsc::UnboundedSender<(Role, DiskMoment)>,
+    /// When its last stall ends.
+    slow_until: Mutex<Instant>,
+    ears: Ears,
 }
 
 impl DiskHabits for Habits {
     fn sync_time(&self) -> Duration {
         // Disks of virtual machines stall now and then.
         let most = if self.random.chance(1) { 120_000 } else { 400 };
-        self.random.between_us(80, most)
+        let time = self.random.between_us(80, most);
+        if time > STALL {
+            let mut until = lock(&self.slow_until);
+            *until = (Instant::now() + time).max(*until);
+        }
+        time
     }
 
     fn failure(&self) -> Option<io::Error> {
@@ -231,8 +283,7 @@ impl DiskHabits for Habits {
     }
 
     fn notice(&self, moment: DiskMoment) {
-        // Nobody waits for trouble when the run is over.
-        let _ = self.moments.send((self.role, moment));
+        self.ears.tell(self.role, Happening::Disk(moment));
     }
 }
 

@@ -15,6 +15,7 @@
 pub mod claim;
 mod clients;
 mod faults;
+mod happenings;
 pub mod host;
 pub mod network;
 pub mod nodes;

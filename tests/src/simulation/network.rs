@@ -160,6 +160,19 @@ impl Network {
         self.random.between_us(50, most) + self.wires.borrow().slowness
     }
 
+    /// Whether two servers hear each other both ways, as fast as ever.
+    pub(crate) fn carries_freely(&self, one: Role, other: Role) -> bool {
+        let (one, other) = (End::Server(one), End::Server(other));
+        let wires = self.wires.borrow();
+        wires.carries((one, other)) && wires.carries((other, one)) && wires.slowness.is_zero()
+    }
+
+    /// How often connections between two servers have been broken.
+    pub(crate) fn breaks(&self, one: Role, other: Role) -> u64 {
+        let Fate { deaths, resets } = self.wires.borrow().fate((End::Server(one), End::Server(other)));
+        deaths + resets
+    }
+
     /// Cuts these ways.
     pub fn cut(&self, ways: impl IntoIterator<Item = Way>) {
         self.change(|wires| wires.cuts.extend(ways));

@@ -2,16 +2,16 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use licensing_core::id::Role;
-use licensing_raft::testing::DiskMoment;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::claim;
 use super::clients;
 use super::faults::trouble;
+use super::happenings::{Ears, Heard};
 use super::host::Host;
 use super::network::Network;
 use super::notes::Notes;
@@ -64,7 +64,7 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     let play = move |window: Window| {
         let thread = Thread::new(window.panics.clone());
         let mut violations = thread.runtime.block_on(async {
-            let (site, _moments) = open(service, seed, &window).await;
+            let (site, _heard) = open(service, seed, &window).await;
             let looking = [tokio::spawn(look(site.clone())), tokio::spawn(advance(site.clone()))];
             scenario(site.clone()).await;
             looking.iter().for_each(tokio::task::JoinHandle::abort);
@@ -80,13 +80,11 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     thread::watched(seed, stands_still, play, |window| thread::untrue(window, stands_still))
 }
 
-type Moments = mpsc::UnboundedReceiver<(Role, DiskMoment)>;
-
 /// A site where all servers have just been started.
-async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S>>, Moments) {
+async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S>>, Heard) {
     let network = Network::new(Stream::new(seed, "network"));
-    let (noticing, moments) = mpsc::unbounded_channel();
-    let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), noticing.clone()));
+    let (ears, heard) = Ears::open();
+    let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), ears.clone()));
     let about = About {
         servers: service.roles().len() as u32,
         later: service.later(),
@@ -99,13 +97,13 @@ async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S
     for role in site.service.roles() {
         site.start(*role).await;
     }
-    (site, moments)
+    (site, heard)
 }
 
 /// The site when all is over, and how much virtual time that took.
 async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> (Arc<Site<S>>, Duration) {
     let begun = Instant::now();
-    let (site, mut moments) = open(service, options.seed, window).await;
+    let (site, mut heard) = open(service, options.seed, window).await;
     let working: Vec<_> =
         (1..=options.clients).map(|place| tokio::spawn(clients::work(site.clone(), place))).collect();
     let watching = [
@@ -120,11 +118,12 @@ async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> 
     };
 
     // First trouble, then peace: everything heals, and the service must converge and serve.
-    ends(&site, "the faults", options.duration, trouble(&site, begun + options.duration, &mut moments)).await;
-    drop(moments);
+    ends(&site, "the faults", options.duration, trouble(&site, begun + options.duration, &mut heard)).await;
+    drop(heard);
     attending.abort();
     ends(&site, "the operators", Duration::ZERO, site.service.heal(&site)).await;
     converge(&site, claim::HEALS).await;
+    site.peace.store(true, Ordering::SeqCst);
     site.stop.send_replace(true);
     let mut clients = Vec::new();
     for (place, worker) in (1..).zip(working) {
@@ -143,6 +142,7 @@ async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> 
     converge(&site, claim::LEVELS_OUT).await;
     sleep(Duration::from_millis(1)).await;
     record(&site);
+    site.peace.store(false, Ordering::SeqCst);
     watching.iter().for_each(tokio::task::JoinHandle::abort);
     for role in Role::ALL {
         site.crash(role).await;

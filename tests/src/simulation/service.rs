@@ -1,13 +1,14 @@
 //! What is put to the test: a service of three servers that lends seats, and its clients.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use licensing_core::id::{LogIndex, Role, Seats, SessionId};
 use licensing_raft::watch::Watched;
 
-use super::host::Host;
+use super::host::{FASTEST, Host};
 use super::network::Network;
 use super::notes::Notes;
 use super::random::Stream;
@@ -193,6 +194,8 @@ pub struct Site<S: Service> {
     pub recorder: Recorder,
     /// Becomes `true` when the clients should stop.
     pub stop: Watched<bool>,
+    /// Whether all troubles are over and the service has recovered from them.
+    pub(crate) peace: AtomicBool,
     pub(crate) hosts: [Host; 3],
     servers: Mutex<Servers<S>>,
     /// Since when a server has been down, or has stood still.
@@ -215,11 +218,22 @@ impl<S: Service> Site<S> {
             network,
             recorder,
             stop: Watched::new(false),
+            peace: AtomicBool::new(false),
             hosts,
             servers: Mutex::new([const { None }; 3]),
             away_since_us: Mutex::new([Some(0); 3]),
             notes,
         }
+    }
+
+    /// The least time after which a client that has fallen silent loses its seats: the grace as the fastest clock counts it.
+    pub(crate) fn least_grace(&self) -> Option<Duration> {
+        self.service.grace().map(|grace| grace * 1000 / FASTEST)
+    }
+
+    /// Whether all troubles are over, and the service has recovered from them.
+    pub(crate) fn is_peace(&self) -> bool {
+        self.peace.load(Ordering::SeqCst)
     }
 
     /// Random numbers for one purpose.

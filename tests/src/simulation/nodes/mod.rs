@@ -1,8 +1,11 @@
 //! Services whose servers have a [`Node`] inside: what is claimed of them all, and the way to put a daemon of one's own to the
 //! test with nothing but what is its own.
 
+mod bounds;
+mod calm;
 pub(crate) mod client;
 pub mod names;
+mod rest;
 mod served;
 pub(crate) mod watch;
 
@@ -13,7 +16,7 @@ use licensing_core::state::State;
 use licensing_raft::{Node, NodeConfig};
 
 use super::host::Host;
-use super::service::Shown;
+use super::service::{Service, Shown};
 use crate::history::{Count, Held};
 
 pub use client::HouseClient;
@@ -24,6 +27,11 @@ pub(crate) use watch::Watch;
 pub trait HasNode {
     /// The node.
     fn node(&self) -> &Node;
+
+    /// Client connections it has; [`None`] if it does not count them.
+    fn open_connections(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl HasNode for Node {
@@ -36,7 +44,16 @@ impl HasNode for licensing_daemon::testing::SimulatedServer {
     fn node(&self) -> &Node {
         self.node()
     }
+
+    fn open_connections(&self) -> Option<usize> {
+        Some(self.open_connections())
+    }
 }
+
+/// A service whose servers have nodes inside.
+pub(crate) trait AroundNodes: Service<Server: HasNode> {}
+
+impl<S: Service<Server: HasNode>> AroundNodes for S {}
 
 /// Grace of a session: shorter than the default, so that ends of sessions are seen often.
 pub(crate) const GRACE: Duration = Duration::from_secs(6);
@@ -47,11 +64,6 @@ const SNAPSHOT_EVERY: u64 = 200;
 /// Makes happen in thirty seconds what takes hours elsewhere, and to a small state what happens to a large one: on every other host
 /// entries, snapshots, licenses and ends of sessions go in small pieces.
 pub(crate) fn hasten(config: &mut NodeConfig, host: &Host) {
-    // Clocks of two servers may run at rates that differ by a tenth (semantics.md).
-    let random = host.random("pace");
-    if random.chance(50) {
-        config.timings = config.timings.at_pace(950 + random.below(101) as u32);
-    }
     let random = host.random("pieces");
     if random.chance(50) {
         config.pieces.read_bytes = 1 + random.below(400) as usize;

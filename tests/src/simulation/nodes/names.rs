@@ -20,6 +20,17 @@ pub mod claim {
         "a server stops as too old only when the others have agreed on what it does not know";
     /// Every server has said that it knows them.
     pub const RAISED_TOGETHER: &str = "no edition applies before every server has known it";
+    /// Who can be elected is.
+    pub const SOMEBODY_SERVES: &str = "two members whom nobody troubles have a master within five seconds";
+    /// Neither because of what a target has gone through before.
+    pub const HANDOVERS_END: &str = "no handover to a server that nobody troubles is taken back";
+    /// By the log, or by a snapshot.
+    pub const CATCHES_UP: &str =
+        "a standby that is behind comes closer within four seconds when nobody troubles the servers";
+    /// And stays the same.
+    pub const KEEPS_SERVING: &str = "in peace the master serves without a break";
+    /// Permits, places and tasks.
+    pub const COMES_BACK: &str = "at rest nothing is taken by those who are gone";
     /// At the same instant.
     pub const ONE_MASTER: &str = "at most one server serves at any instant";
 }

@@ -7,8 +7,10 @@ use licensing_core::id::{LogIndex, Role, Timestamp};
 use licensing_core::invariants;
 use licensing_core::state::State;
 
-use super::HasNode;
+use super::bounds::Bounds;
 use super::names::{claim, seen};
+use super::rest::Rest;
+use super::{AroundNodes, HasNode};
 use crate::simulation::host::Host;
 use crate::simulation::service::{Service, Site};
 
@@ -33,23 +35,23 @@ pub(crate) struct Watch {
     has_known: [bool; 3],
     /// Servers that have stopped as too old before anybody was seen to apply what they do not know.
     pub(crate) stopped_early: Vec<String>,
+    bounds: Bounds,
+    rest: Rest,
 }
-
-/// A service whose servers have nodes inside.
-pub(crate) trait AroundNodes: Service<Server: HasNode> {}
-
-impl<S: Service<Server: HasNode>> AroundNodes for S {}
 
 impl Watch {
     /// A server begins a life.
     pub(crate) fn begins(&mut self, host: &Host) {
         self.counted[host.role().place()] = (0, 0);
+        self.bounds.begins(host.role());
         self.has_known[host.role().place()] |= !host.is_older();
     }
 
     /// All that is to be seen at one look.
     pub(crate) fn look<S: AroundNodes>(&mut self, site: &Site<S>) {
-        self.masters(site);
+        let serving = self.masters(site);
+        self.bounds.look(site, serving);
+        self.rest.look(site, serving);
         self.editions(site);
         for role in Role::ALL {
             if let Some(server) = &site.servers()[role.place()] {
@@ -59,16 +61,16 @@ impl Watch {
         }
     }
 
-    fn masters<S: AroundNodes>(&mut self, site: &Site<S>) {
+    /// Who serves.
+    fn masters<S: AroundNodes>(&mut self, site: &Site<S>) -> Option<Role> {
         // One that stands still answers nobody.
         let serves = |role: &Role| site.awake(*role).is_some_and(|server| server.node().serves());
         let serving: Vec<Role> = Role::ALL.into_iter().filter(serves).collect();
         if serving.len() > 1 {
             site.fail(claim::ONE_MASTER, format!("{serving:?} at {} us", site.recorder.now_us()));
         }
-        let Some(master) = serving.first().copied().filter(|master| Some(*master) != self.last_master) else {
-            return;
-        };
+        let serving = serving.first().copied();
+        let Some(master) = serving.filter(|master| Some(*master) != self.last_master) else { return serving };
         match (master, self.last_master) {
             (Role::Primary, last) => {
                 site.count(seen::PRIMARY);
@@ -80,7 +82,8 @@ impl Watch {
             (Role::Secondary, _) => site.count(seen::SECONDARY),
             (Role::Tertiary, _) => site.fail(claim::NO_TERTIARY, format!("{} us", site.recorder.now_us())),
         }
-        self.last_master = Some(master);
+        self.last_master = serving;
+        serving
     }
 
     fn count<S: AroundNodes>(&mut self, site: &Site<S>, role: Role, server: &S::Server) {

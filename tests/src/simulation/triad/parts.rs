@@ -49,4 +49,8 @@ impl HasNode for Server {
     fn node(&self) -> &Node {
         self.simulated.node()
     }
+
+    fn open_connections(&self) -> Option<usize> {
+        self.simulated.open_connections().into()
+    }
 }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::names::Names;
 use crate::search_path::ServerAddress;
 
 /// Longest wait for a connection to be made: far above a round trip around the world, short enough that a dead host
@@ -28,7 +29,8 @@ pub trait Dial: Send + Sync {
     fn dial<'a>(&'a self, address: &'a ServerAddress) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
 }
 
-/// Connects by TCP, small messages sent at once.
+/// Connects by TCP, small messages sent at once. Hosts that were reached are reached while their names cannot be looked up:
+/// [`Names::of_the_user`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpDial;
 
@@ -78,7 +80,7 @@ where
 }
 
 async fn connect(address: &ServerAddress) -> io::Result<TcpStream> {
-    let connecting = TcpStream::connect((address.host.as_str(), address.port));
+    let connecting = Names::of_the_user().connect(address);
     let stream = timeout(DIAL_LIMIT, connecting).await.map_err(|_| late())??;
     // A checkout is one small message; waiting to fill a segment would cost more than the checkout.
     stream.set_nodelay(true)?;

@@ -48,6 +48,7 @@ pub mod event;
 pub mod framing;
 pub mod identity;
 pub mod license_file;
+pub mod names;
 pub mod protocol;
 pub mod search_path;
 pub mod session;

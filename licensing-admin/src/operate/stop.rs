@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use licensing_client::names::Names;
 use licensing_client::protocol::{Reply, Request};
 use licensing_client::{Direct, ServerAddress, TcpDial};
 use tokio::time::{Instant, sleep};
@@ -50,7 +51,7 @@ pub async fn stop(servers: &Servers, server: &ServerAddress) -> Result<(), StopP
     drop(direct);
     let deadline = Instant::now() + servers.timeout;
     loop {
-        match tokio::net::TcpStream::connect((server.host.as_str(), server.port)).await {
+        match Names::of_the_user().connect(server).await {
             Err(_) => return Ok(()),
             Ok(_) if Instant::now() >= deadline => {
                 return Err(StopProblem::Unknown("still answers, though it said that it stops".to_owned()));

@@ -36,8 +36,19 @@ pub fn features(history: &History) -> Vec<Feature> {
     history.operations.iter().for_each(|operation| sorter.sort(operation));
     history.operations.iter().for_each(|operation| sorter.lost_session(operation));
     history.vanished.iter().for_each(|vanished| sorter.may_end(vanished.client, vanished.kept_until_us));
+    sorter.closed_sessions(history);
     sorter.explain_strays();
-    sorter.features.into_values().collect()
+    let is_constant = |feature: &Feature| !changes(history, &feature.name);
+    sorter.features.into_values().filter(is_constant).collect()
+}
+
+/// Whether it depends on the day or on the license of the moment how many seats there are: nobody without an index can tell then.
+fn changes(history: &History, feature: &str) -> bool {
+    let relicensed = history.operations.iter().any(|operation| match &operation.kind {
+        history::Kind::Relicense { licensed } => licensed.contains_key(feature),
+        _ => false,
+    });
+    relicensed || history.about.dated.contains_key(feature)
 }
 
 /// A checkout as far as it is known.
@@ -77,7 +88,12 @@ impl<'a> Sorter<'a> {
             });
         let named =
             history.operations.iter().filter_map(|operation| match (&operation.kind, &operation.told) {
-                (history::Kind::Checkin { handle } | history::Kind::Remove { handle }, _) => Some(handle.0),
+                (
+                    history::Kind::Checkin { handle }
+                    | history::Kind::GiveBack { handle }
+                    | history::Kind::Remove { handle },
+                    _,
+                ) => Some(handle.0),
                 (_, Told::Granted { handle, .. }) => Some(handle.0),
                 _ => None,
             });
@@ -103,7 +119,12 @@ impl<'a> Sorter<'a> {
             completed_us: operation.completed_us,
         };
         match &operation.kind {
-            history::Kind::Open | history::Kind::SetData { .. } | history::Kind::Install { .. } => {}
+            history::Kind::Open
+            | history::Kind::SetData { .. }
+            | history::Kind::Install { .. }
+            | history::Kind::Relicense { .. }
+            | history::Kind::Count { .. }
+            | history::Kind::Close => {}
             history::Kind::Checkout { feature, seats } => {
                 let (holder, answer) = match operation.told {
                     Told::Granted { handle, .. } => (Holder(handle.0), CheckoutAnswer::Granted),
@@ -125,7 +146,9 @@ impl<'a> Sorter<'a> {
                 }
                 self.add(feature, timed(Kind::Checkout { holder, seats: u64::from(seats.0), answer }));
             }
-            history::Kind::Checkin { handle } | history::Kind::Remove { handle } => {
+            history::Kind::Checkin { handle }
+            | history::Kind::GiveBack { handle }
+            | history::Kind::Remove { handle } => {
                 let answer = match operation.told {
                     Told::Returned { .. } => CheckinAnswer::Returned,
                     Told::UnknownHandle { .. } => CheckinAnswer::NotHeld,
@@ -151,6 +174,14 @@ impl<'a> Sorter<'a> {
     fn lost_session(&mut self, operation: &history::Operation) {
         if operation.told == Told::SessionLost {
             self.may_end(operation.client, 0);
+        }
+    }
+
+    /// What a client held that ended its session may be back from then on.
+    fn closed_sessions(&mut self, history: &History) {
+        for operation in history.operations.iter().filter(|operation| operation.kind == history::Kind::Close)
+        {
+            self.may_end(operation.client, operation.invoked_us);
         }
     }
 

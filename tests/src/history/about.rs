@@ -6,7 +6,7 @@ use licensing_core::id::Seats;
 use serde::{Deserialize, Serialize};
 
 /// Format of the text. Raise it when a reader of the old format would misjudge the new one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What was run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,23 @@ pub struct About {
     /// Vendors whose license is installed in the middle of the run, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub later: BTreeMap<String, Later>,
+    /// Features whose license lines start or end: what is licensed of them depends on the day. [`About::licensed`] has the most
+    /// that there ever is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dated: BTreeMap<String, Vec<Line>>,
+}
+
+/// A license line that gives seats from a moment on, or until one. Both are state time, in milliseconds since 1970 UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// How many.
+    pub seats: Seats,
+    /// The first moment; from the beginning if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<u64>,
+    /// The first moment at which it gives none any more; for ever if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
 }
 
 /// A vendor that is not served from the beginning.
@@ -39,8 +56,8 @@ pub struct Later {
 impl About {
     /// A run of three servers that have one vendor's license from the beginning.
     pub fn new(test: &str, seed: u64, licensed: BTreeMap<String, Seats>) -> About {
-        let (test, later) = (test.to_owned(), BTreeMap::new());
-        About { version: VERSION, test, seed, servers: three(), licensed, later }
+        let (test, later, dated) = (test.to_owned(), BTreeMap::new(), BTreeMap::new());
+        About { version: VERSION, test, seed, servers: three(), licensed, later, dated }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one client asked and was told.
 
+use std::collections::BTreeMap;
+
 use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,18 @@ pub enum Kind {
         /// Which ones.
         handle: Handle,
     },
+    /// To take seats back, and to go on asking for it until that is answered, whether anybody waits or not.
+    GiveBack {
+        /// Which ones.
+        handle: Handle,
+    },
+    /// To end the session, and everything it holds with it.
+    Close,
+    /// How many seats of a feature are out.
+    Count {
+        /// Which feature.
+        feature: String,
+    },
     /// To take seats away from whoever holds them; an administrator asks.
     Remove {
         /// Which ones.
@@ -50,6 +64,12 @@ pub enum Kind {
     Install {
         /// Which vendor.
         vendor: String,
+    },
+    /// To serve another license instead; an administrator asks, one thing at a time.
+    Relicense {
+        /// Seats of the features that the licenses of the run differ in, each time all of these: 0 when the license does not name
+        /// it.
+        licensed: BTreeMap<String, Seats>,
     },
 }
 
@@ -105,6 +125,37 @@ pub enum Told {
         /// The entry that decided it.
         index: LogIndex,
     },
+    /// The session is over, and what it held is back.
+    Closed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// The session was over already when that was decided: by an earlier sending whose answer was lost, or by its grace.
+    WasClosed,
+    /// So many seats are out, as one server shows it.
+    Counted {
+        /// What the server had applied.
+        applied: LogIndex,
+        /// Licensed.
+        issued: Seats,
+        /// Out.
+        in_use: Seats,
+    },
+    /// No, because it is more than is licensed at all.
+    MoreThanLicensed {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, because no license line has started.
+    NotStarted {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
+    /// No, because all license lines are over.
+    Expired {
+        /// The entry that decided it.
+        index: LogIndex,
+    },
     /// No, because nobody licenses such a feature.
     NotLicensed {
         /// The entry that decided it.
@@ -146,8 +197,18 @@ impl Told {
             | Told::UnknownHandle { index }
             | Told::Installed { index }
             | Told::NotLicensed { index }
+            | Told::Closed { index }
+            | Told::MoreThanLicensed { index }
+            | Told::NotStarted { index }
+            | Told::Expired { index }
             | Told::Denied { index, .. } => Some(*index),
-            Told::SessionLost | Told::NotDone { .. } | Told::Unknown { .. } | Told::GivenUp => None,
+            // A state that is shown decides nothing.
+            Told::Counted { .. } => None,
+            Told::SessionLost
+            | Told::WasClosed
+            | Told::NotDone { .. }
+            | Told::Unknown { .. }
+            | Told::GivenUp => None,
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use licensing_core::id::{LogIndex, Seats};
+use licensing_core::id::{LogIndex, Seats, Timestamp};
 use tokio::time::Instant;
 
 use super::about::About;
 use super::operation::{Kind, Operation, Told};
-use super::shown::{Look, Read, Vanished};
+use super::shown::{Date, Look, Read, Vanished};
 use super::text::History;
 
 /// Writes a history while it happens. Clones write the same one.
@@ -61,6 +61,11 @@ impl Recorder {
     /// A server has shown its state.
     pub fn read(&self, read: Read) {
         self.lock().reads.push(read);
+    }
+
+    /// An answer or a state has said what time it was at an entry.
+    pub fn date(&self, index: LogIndex, at: Timestamp) {
+        self.lock().dates.insert(Date { index, at_ms: at.0 });
     }
 
     /// A server has said whether it is master.
@@ -124,6 +129,12 @@ mod tests {
             Told::NotLicensed { index: LogIndex(6) },
             Told::NoSeats { index: LogIndex(6) },
             Told::DataSet { index: LogIndex(6) },
+            Told::Closed { index: LogIndex(6) },
+            Told::WasClosed,
+            Told::Counted { applied: LogIndex(6), issued: Seats(3), in_use: Seats(1) },
+            Told::MoreThanLicensed { index: LogIndex(6) },
+            Told::NotStarted { index: LogIndex(6) },
+            Told::Expired { index: LogIndex(6) },
             Told::Denied { index: LogIndex(6), why: "no feature `f1`".to_owned() },
             Told::SessionLost,
             Told::GivenUp,
@@ -134,6 +145,12 @@ mod tests {
             recorder.complete(checkout, told);
         }
         let _lost = recorder.invoke(2, Kind::Checkin { handle: Handle(4) });
+        let _left = recorder.invoke(2, Kind::GiveBack { handle: Handle(4) });
+        let licensed = BTreeMap::from([("f1".to_owned(), Seats(0))]);
+        let _other = recorder.invoke(9, Kind::Relicense { licensed });
+        let _count = recorder.invoke(1, Kind::Count { feature: "f1".to_owned() });
+        let _closing = recorder.invoke(1, Kind::Close);
+        recorder.date(LogIndex(4), Timestamp(1_767_225_600_000));
         let held = vec![Held {
             handle: Handle(4),
             session: SessionId(3),
@@ -165,7 +182,7 @@ mod tests {
         for (text, problem) in [
             (String::new(), "line 1 of the history: the text is empty"),
             (
-                about.replace("\"version\":2", "\"version\":3"),
+                about.replace("\"version\":3", "\"version\":4"),
                 "the history has version 3, this program knows",
             ),
             (format!("{about}{about}"), "line 2 of the history: the first line, and no other"),

@@ -40,6 +40,15 @@ pub struct Look {
     pub master: bool,
 }
 
+/// State time at a log index, as an answer or a state said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Date {
+    /// Which entry.
+    pub index: LogIndex,
+    /// Milliseconds since 1970 UTC.
+    pub at_ms: u64,
+}
+
 /// A client that fell silent for ever: its seats go back by themselves, not too early and not too late.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vanished {

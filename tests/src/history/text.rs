@@ -1,6 +1,6 @@
 //! A whole history, as text and as what the text says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, VERSION};
 use super::operation::Operation;
-use super::shown::{Look, Read, Vanished};
+use super::shown::{Date, Look, Read, Vanished};
 
 /// A run, as its clients saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct History {
     pub looks: Vec<Look>,
     /// Clients that fell silent for ever.
     pub vanished: Vec<Vanished>,
+    /// State time, where anybody was told it.
+    pub dates: BTreeSet<Date>,
 }
 
 /// A history that cannot be read.
@@ -58,6 +60,7 @@ enum Line {
     Read(Read),
     Look(Look),
     Vanished(Vanished),
+    Date(Date),
 }
 
 impl History {
@@ -68,7 +71,8 @@ impl History {
 
     /// The same, with all there is to say of the run.
     pub fn of(about: About) -> History {
-        History { about, operations: Vec::new(), reads: Vec::new(), looks: Vec::new(), vanished: Vec::new() }
+        let (operations, reads, looks) = (Vec::new(), Vec::new(), Vec::new());
+        History { about, operations, reads, looks, vanished: Vec::new(), dates: BTreeSet::new() }
     }
 
     /// The history as text.
@@ -77,9 +81,10 @@ impl History {
         let reads = self.reads.iter().cloned().map(Line::Read);
         let looks = self.looks.iter().cloned().map(Line::Look);
         let vanished = self.vanished.iter().cloned().map(Line::Vanished);
+        let dates = self.dates.iter().copied().map(Line::Date);
         let about = [Line::About(self.about.clone())].into_iter();
         let mut text = String::new();
-        for line in about.chain(operations).chain(reads).chain(looks).chain(vanished) {
+        for line in about.chain(operations).chain(reads).chain(looks).chain(vanished).chain(dates) {
             text.push_str(&serde_json::to_string(&line).expect("numbers and texts"));
             text.push('\n');
         }
@@ -101,6 +106,7 @@ impl History {
                 (Line::Read(read), Some(history)) => history.reads.push(read),
                 (Line::Look(look), Some(history)) => history.looks.push(look),
                 (Line::Vanished(vanished), Some(history)) => history.vanished.push(vanished),
+                (Line::Date(date), Some(history)) => drop(history.dates.insert(date)),
                 _ => return Err(wrong("the first line, and no other, says what was run".to_owned())),
             }
         }

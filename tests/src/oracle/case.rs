@@ -6,6 +6,7 @@ use std::fmt::Display;
 use licensing_core::id::{Handle, LogIndex, Seats, SessionId};
 
 use super::arrivals::Arrivals;
+use super::licensed::{Licenses, Terms};
 use super::verdict::{At, Verdict, Violation};
 use crate::history::{History, Operation, Read, Told};
 
@@ -44,7 +45,12 @@ pub(super) struct Case<'a> {
     pub(super) granted: BTreeMap<Handle, LogIndex>,
     pub(super) bounds: BTreeMap<&'a str, Bounds>,
     pub(super) strangers: BTreeMap<Stranger<'a>, BTreeMap<Handle, &'a Read>>,
+    /// What each client asked for without being told of it: it may be out.
+    pub(super) maybe_granted: BTreeMap<u32, Vec<(&'a str, Seats)>>,
+    /// Sessions that are over, and since which entry.
+    pub(super) over: BTreeMap<SessionId, LogIndex>,
     pub(super) arrivals: Arrivals<'a>,
+    pub(super) licenses: Licenses<'a>,
     pub(super) verdict: Verdict,
     pub(super) found: Vec<Violation>,
     /// How often a claim was untrue besides.
@@ -68,6 +74,7 @@ impl<'a> Case<'a> {
             Told::Opened { session } => Some((operation.client, session)),
             _ => None,
         };
+        let licenses = Licenses::of(history, |at_us| known_before(&heard, at_us));
         Case {
             history,
             heard,
@@ -77,7 +84,10 @@ impl<'a> Case<'a> {
             granted: BTreeMap::new(),
             bounds: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            maybe_granted: BTreeMap::new(),
+            over: BTreeMap::new(),
             arrivals: Arrivals::of(history),
+            licenses,
             verdict: Verdict {
                 looks: history.looks.len() as u64,
                 vanished: history.vanished.len() as u64,
@@ -106,13 +116,24 @@ impl<'a> Case<'a> {
 
     /// The largest index anybody had been told before this moment.
     pub(super) fn known_before(&self, at_us: u64) -> LogIndex {
-        let place = self.heard.partition_point(|(when, _)| *when < at_us);
-        place.checked_sub(1).map_or(LogIndex(0), |last| self.heard[last].1)
+        known_before(&self.heard, at_us)
     }
 
-    pub(super) fn licensed(&self, feature: &str) -> u64 {
-        self.history.about.licensed.get(feature).map_or(0, |seats| u64::from(seats.0))
+    /// The smallest index of what was asked after this moment: what was over then lies before it.
+    pub(super) fn decided_after(&self, at_us: u64) -> Option<LogIndex> {
+        let asked = self.history.operations.iter().filter(|operation| operation.invoked_us > at_us);
+        asked.filter_map(|operation| operation.told.index()).min()
     }
+
+    /// The most seats that may be licensed at this entry.
+    pub(super) fn licensed(&self, feature: &str, index: LogIndex) -> u64 {
+        self.licenses.at(feature, index).into_iter().map(Terms::seats).max().unwrap_or_default()
+    }
+}
+
+fn known_before(heard: &[(u64, LogIndex)], at_us: u64) -> LogIndex {
+    let place = heard.partition_point(|(when, _)| *when < at_us);
+    place.checked_sub(1).map_or(LogIndex(0), |last| heard[last].1)
 }
 
 pub(super) fn whom(read: &Read) -> String {

@@ -24,6 +24,10 @@ pub const COUNTED_ONCE: &str = "no request is counted twice";
 pub const DATA_STAYS: &str = "the data kept with a checkout is shown as it was put there";
 /// Of a checkout: holder, feature, number of seats.
 pub const SHOWN_AS_GRANTED: &str = "every server shows a checkout as it was granted";
+/// Whoever ended it, and whether anybody waited for that.
+pub const ENDED_HOLD_NOTHING: &str = "a session that its client has ended holds nothing";
+/// As answers and states tell it.
+pub const TIME_GOES_ON: &str = "each entry has one time, and no later one an earlier";
 /// Of the counters beside the list.
 pub const COUNTS_ARE_RIGHT: &str = "every server counts the seats it shows";
 /// As status commands show it.

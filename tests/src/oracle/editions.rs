@@ -5,6 +5,7 @@ use licensing_core::id::LogIndex;
 use super::arrivals::{Arrival, Beginning, shows};
 use super::case::{Case, told, whom};
 use super::claim;
+use super::licensed::Terms;
 use super::verdict::At;
 use crate::history::{Operation, Read, Told};
 
@@ -57,8 +58,10 @@ impl Case<'_> {
     /// A client was told that nobody licenses this.
     pub(super) fn not_licensed(&mut self, index: LogIndex, feature: &str, operation: &Operation) {
         self.verdict.denied += 1;
+        let is_unnamed = self.licenses.at(feature, index).contains(&Terms::Unnamed);
         match self.arrivals.served(feature) {
             Some(served) if !served.is_before(index) => {}
+            _ if is_unnamed => {}
             served => {
                 self.report(claim::DENIALS_ARE_TRUE, operation, format!("{}, {served:?}", told(operation)))
             }

@@ -12,9 +12,11 @@ mod arrivals;
 mod case;
 pub mod claim;
 mod editions;
+mod licensed;
 mod masters;
 mod order;
 mod replay;
+mod sessions;
 mod shown;
 mod vendor_data;
 mod verdict;
@@ -38,10 +40,12 @@ pub fn judge(history: &History) -> Result<Verdict, Vec<Violation>> {
 pub fn judge_all(history: &History) -> (Verdict, Vec<Violation>) {
     let mut case = Case::new(history);
     case.operations_are_in_order();
+    case.time_goes_on();
     case.editions_and_licenses_stay();
     case.replay();
     case.strangers_are_explained();
     case.what_was_given_up_went_back();
+    case.what_was_left_is_done();
     case.vendor_data_is_kept();
     case.masters_do_not_overlap();
     case.the_end_is_seen();
@@ -49,8 +53,4 @@ pub fn judge_all(history: &History) -> (Verdict, Vec<Violation>) {
 }
 
 #[cfg(test)]
-mod later_tests;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod vendor_data_tests;

@@ -4,6 +4,7 @@ use licensing_core::id::{Handle, LogIndex, Seats};
 
 use super::case::{Bounds, Case, Grant, told};
 use super::claim;
+use super::licensed::Terms;
 use crate::history::{Kind, Operation, Read, Told};
 
 /// What happens at a log index, in this order.
@@ -12,9 +13,13 @@ enum Event<'a> {
     Answer(&'a Operation),
     Shown(&'a Read),
     /// From the next index on, a checkout of unknown outcome may have been granted.
-    MayBeGranted(&'a str, Seats),
+    MayBeGranted(u32, &'a str, Seats),
     /// From the next index on, a checkin of unknown outcome may have been done.
     MayBeReturned(Handle),
+    /// A server told somebody how many are out.
+    Counted(&'a Operation),
+    /// The session of a client is over.
+    Ended(u32),
 }
 
 impl<'a> Case<'a> {
@@ -28,14 +33,19 @@ impl<'a> Case<'a> {
                     let after = self.known_before(operation.invoked_us);
                     match kind {
                         Kind::Checkout { feature, seats } => {
-                            events.push((after, 2, Event::MayBeGranted(feature, *seats)));
+                            events.push((after, 2, Event::MayBeGranted(operation.client, feature, *seats)));
                         }
-                        Kind::Checkin { handle } | Kind::Remove { handle } => {
+                        Kind::Checkin { handle } | Kind::GiveBack { handle } | Kind::Remove { handle } => {
                             // Not before it was granted, and handles are the indexes of their grants.
                             let after = after.max(LogIndex(handle.0));
                             events.push((after, 2, Event::MayBeReturned(*handle)));
                         }
-                        Kind::Open | Kind::SetData { .. } | Kind::Install { .. } => {}
+                        Kind::Close => events.extend(self.ends_of(operation.client, after)),
+                        Kind::Open
+                        | Kind::SetData { .. }
+                        | Kind::Install { .. }
+                        | Kind::Relicense { .. }
+                        | Kind::Count { .. } => {}
                     }
                 }
                 (Told::SessionLost, _) => {
@@ -43,6 +53,12 @@ impl<'a> Case<'a> {
                         format!("client {} was told so at {} us", operation.client, operation.invoked_us);
                     self.report(claim::SESSIONS_LIVE, operation, detail);
                 }
+                (Told::WasClosed, _) => {
+                    events.extend(self.ends_of(operation.client, self.known_before(operation.invoked_us)));
+                    let by = operation.completed_us.and_then(|completed| self.decided_after(completed));
+                    events.extend(by.map(|index| (LogIndex(index.0 - 1), 3, Event::Ended(operation.client))));
+                }
+                (Told::Counted { applied, .. }, _) => events.push((*applied, 1, Event::Counted(operation))),
                 (told, _) => {
                     events.extend(told.index().map(|index| (index, 0, Event::Answer(operation))));
                 }
@@ -55,7 +71,10 @@ impl<'a> Case<'a> {
             match event {
                 Event::Answer(operation) => self.answered(index, operation),
                 Event::Shown(read) => self.shown(read),
-                Event::MayBeGranted(feature, seats) => {
+                Event::Counted(operation) => self.counted(operation),
+                Event::Ended(client) => self.ended(index, client),
+                Event::MayBeGranted(client, feature, seats) => {
+                    self.maybe_granted.entry(client).or_default().push((feature, seats));
                     self.bounds.entry(feature).or_default().high += u64::from(seats.0);
                 }
                 Event::MayBeReturned(handle) => {
@@ -74,18 +93,20 @@ impl<'a> Case<'a> {
     /// The seats of a client that fell silent may go back at any index that nobody had heard of while it was certain
     /// to keep them.
     fn ends_of_the_vanished(&self) -> Vec<(LogIndex, u8, Event<'a>)> {
-        let mut events = Vec::new();
-        for vanished in &self.history.vanished {
-            let after = self.known_before(vanished.kept_until_us);
-            let own = self.history.operations.iter().filter(|operation| operation.client == vanished.client);
-            events.extend(own.filter_map(|operation| match operation.told {
-                Told::Granted { handle, index, .. } => {
-                    Some((after.max(index), 2, Event::MayBeReturned(handle)))
-                }
-                _ => None,
-            }));
-        }
-        events
+        let vanished = self.history.vanished.iter();
+        let ends = vanished.flat_map(|vanished| {
+            self.ends_of(vanished.client, self.known_before(vanished.kept_until_us)).collect::<Vec<_>>()
+        });
+        ends.collect()
+    }
+
+    /// Everything of this client may go back after this entry.
+    fn ends_of(&self, client: u32, after: LogIndex) -> impl Iterator<Item = (LogIndex, u8, Event<'a>)> {
+        let own = self.history.operations.iter().filter(move |operation| operation.client == client);
+        own.filter_map(move |operation| match operation.told {
+            Told::Granted { handle, index, .. } => Some((after.max(index), 2, Event::MayBeReturned(handle))),
+            _ => None,
+        })
     }
 
     fn answered(&mut self, index: LogIndex, operation: &'a Operation) {
@@ -101,18 +122,33 @@ impl<'a> Case<'a> {
             (Kind::Checkout { feature, seats }, Told::NoFreeSeats { in_use, .. }) => {
                 self.verdict.denied += 1;
                 self.was_licensed(index, feature, operation);
-                self.denied(operation, feature, *seats, Some(*in_use));
+                self.denied(index, operation, feature, *seats, Some(*in_use));
             }
             (Kind::Checkout { feature, seats }, Told::NoSeats { .. }) => {
                 self.verdict.denied += 1;
                 self.was_licensed(index, feature, operation);
-                self.denied(operation, feature, *seats, None);
+                self.denied(index, operation, feature, *seats, None);
             }
             (Kind::Checkout { feature, .. }, Told::NotLicensed { .. }) => {
                 self.not_licensed(index, feature, operation);
             }
+            (Kind::Checkout { feature, seats }, Told::MoreThanLicensed { .. }) => {
+                let asked = u64::from(seats.0);
+                self.not_given(index, feature, operation, |terms| (1..asked).contains(&terms.seats()));
+            }
+            (Kind::Checkout { feature, .. }, Told::NotStarted { .. }) => {
+                self.not_given(index, feature, operation, |terms| terms == Terms::NotStarted);
+            }
+            (Kind::Checkout { feature, .. }, Told::Expired { .. }) => {
+                self.not_given(index, feature, operation, |terms| terms == Terms::Over);
+            }
+            (Kind::Close, Told::Closed { .. }) => self.closed(index, operation),
+            (Kind::Relicense { .. }, _) => self.relicensed(operation),
             (Kind::Install { vendor }, _) => self.install_answered(index, vendor, operation),
-            (Kind::Checkin { handle } | Kind::Remove { handle }, Told::Returned { .. }) => {
+            (
+                Kind::Checkin { handle } | Kind::GiveBack { handle } | Kind::Remove { handle },
+                Told::Returned { .. },
+            ) => {
                 self.verdict.returned += 1;
                 self.give_back(index, *handle, operation);
             }
@@ -124,7 +160,10 @@ impl<'a> Case<'a> {
                 }
             }
             (
-                Kind::Checkin { handle } | Kind::Remove { handle } | Kind::SetData { handle },
+                Kind::Checkin { handle }
+                | Kind::GiveBack { handle }
+                | Kind::Remove { handle }
+                | Kind::SetData { handle },
                 Told::UnknownHandle { .. },
             ) => {
                 match self.held.get(handle) {
@@ -147,7 +186,7 @@ impl<'a> Case<'a> {
             self.report(claim::HANDLES_ARE_UNIQUE, operation, detail);
             return;
         }
-        let licensed = self.licensed(grant.feature);
+        let licensed = self.licensed(grant.feature, grant.index);
         let bounds = self.bounds.entry(grant.feature).or_default();
         bounds.low += u64::from(grant.seats.0);
         bounds.high += u64::from(grant.seats.0);
@@ -163,13 +202,22 @@ impl<'a> Case<'a> {
     }
 
     /// `in_use`: seats taken, if the denial says so; otherwise there must be a number that explains it.
-    fn denied(&mut self, operation: &Operation, feature: &str, seats: Seats, in_use: Option<Seats>) {
+    fn denied(
+        &mut self,
+        index: LogIndex,
+        operation: &Operation,
+        feature: &str,
+        seats: Seats,
+        in_use: Option<Seats>,
+    ) {
         let Bounds { low, high } = self.bounds.get(feature).copied().unwrap_or_default();
-        let licensed = self.licensed(feature);
+        let terms = self.licenses.at(feature, index);
         let in_use = in_use.map_or(high, |in_use| u64::from(in_use.0));
-        if in_use < low || in_use > high || in_use + u64::from(seats.0) <= licensed {
-            let detail =
-                format!("{}, and {low} to {high} of {licensed} are held by clients", told(operation));
+        let asked = u64::from(seats.0);
+        // Not in vain, and not now.
+        let explains = |terms: &Terms| terms.seats() >= asked && in_use + asked > terms.seats();
+        if in_use < low || in_use > high || !terms.iter().any(explains) {
+            let detail = format!("{}, and {low} to {high} of {terms:?} are held by clients", told(operation));
             self.report(claim::DENIALS_ARE_TRUE, operation, detail);
         }
     }
@@ -198,7 +246,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn take_off(&mut self, index: LogIndex, handle: Handle) {
+    pub(super) fn take_off(&mut self, index: LogIndex, handle: Handle) {
         let Some(grant) = self.held.remove(&handle) else { return };
         let seats = u64::from(grant.seats.0);
         let bounds = self.bounds.entry(grant.feature).or_default();

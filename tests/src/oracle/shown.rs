@@ -18,6 +18,9 @@ impl<'a> Case<'a> {
         for shown in &read.held {
             *counted.entry(&shown.feature).or_default() += u64::from(shown.seats.0);
             let Some(grant) = missing.remove(&shown.handle) else {
+                if self.of_a_session_that_is_over(read, shown) {
+                    continue;
+                }
                 self.stranger(read, shown.handle, (shown.session, &shown.feature, shown.seats));
                 continue;
             };
@@ -62,15 +65,16 @@ impl<'a> Case<'a> {
         for (feature, count) in &read.features {
             let (issued, in_use) = (u64::from(count.issued.0), u64::from(count.in_use.0));
             let sum = counted.get(feature.as_str()).copied().unwrap_or(0);
-            if in_use != sum || issued != self.licensed(feature) {
+            let terms = self.licenses.at(feature, read.applied);
+            if in_use != sum || !terms.iter().any(|terms| terms.seats() == issued) {
                 let detail = format!(
-                    "{} counts {in_use} of {issued} for {feature}, shows {sum}, and {} are licensed",
-                    whom(read),
-                    self.licensed(feature)
+                    "{} counts {in_use} of {issued} for {feature}, shows {sum}, and licensed is {terms:?}",
+                    whom(read)
                 );
                 self.report(claim::COUNTS_ARE_RIGHT, read, detail);
             }
-            if in_use.max(sum) > issued {
+            // Seats that are out stay out when a line is over, or a license with fewer comes.
+            if in_use.max(sum) > issued.max(self.licenses.most(feature)) {
                 let detail = format!("{} shows {} of {issued} for {feature}", whom(read), in_use.max(sum));
                 self.report(claim::SHOWN_WITHIN_LICENSE, read, detail);
             }

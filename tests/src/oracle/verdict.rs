@@ -73,6 +73,10 @@ pub struct Verdict {
     pub data_set: u64,
     /// Licenses that came later.
     pub installed: u64,
+    /// Sessions that their clients ended.
+    pub closed: u64,
+    /// Counts that somebody asked for.
+    pub counts: u64,
     /// Requests without a definite answer.
     pub unknown: u64,
     /// Clients that fell silent for ever.
@@ -99,6 +103,8 @@ impl Verdict {
         self.with_data += other.with_data;
         self.data_set += other.data_set;
         self.installed += other.installed;
+        self.closed += other.closed;
+        self.counts += other.counts;
         self.unknown += other.unknown;
         self.vanished += other.vanished;
         self.held += other.held;

@@ -16,6 +16,7 @@ use licensing_raft::watch::Watcher;
 use licensing_raft::{Mastership, Node, NodeConfig, ServerAddress};
 use tokio::time::Instant;
 
+use super::calendar;
 use super::happenings::{Ears, Happening};
 use super::network::{End, Network};
 use super::random::Stream;
@@ -68,7 +69,7 @@ impl Host {
             network,
             disk: MemoryDisk::new(habits.clone()),
             habits,
-            clock: Arc::new(HostClock::new()),
+            clock: Arc::new(HostClock::new(calendar::start_ms(seed))),
             gate,
             tasks: TaskList::default(),
             kept: Arc::default(),
@@ -219,14 +220,15 @@ fn pace(seed: u64, role: Role) -> u32 {
 /// The wall clock of a host: starts at the same moment as those of the others, jumps and drifts when told to.
 pub(crate) struct HostClock {
     begun: Instant,
+    start_ms: i64,
     offset_ms: AtomicI64,
     /// Milliseconds gained in a second.
     drift: AtomicI64,
 }
 
 impl HostClock {
-    fn new() -> HostClock {
-        HostClock { begun: Instant::now(), offset_ms: AtomicI64::new(0), drift: AtomicI64::new(0) }
+    fn new(start_ms: i64) -> HostClock {
+        HostClock { begun: Instant::now(), start_ms, offset_ms: AtomicI64::new(0), drift: AtomicI64::new(0) }
     }
 
     pub(crate) fn jump(&self, offset_ms: i64) {
@@ -240,11 +242,9 @@ impl HostClock {
 
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        /// 2026-01-01.
-        const START_MS: i64 = 1_767_225_600_000;
         let elapsed = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         let drifted = elapsed / 1000 * self.drift.load(Ordering::SeqCst);
-        let now = START_MS + elapsed + drifted + self.offset_ms.load(Ordering::SeqCst);
+        let now = self.start_ms + elapsed + drifted + self.offset_ms.load(Ordering::SeqCst);
         Timestamp(now.unsigned_abs())
     }
 }

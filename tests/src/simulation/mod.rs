@@ -12,6 +12,7 @@
 //! | a daemon around [`licensing_raft::Node`], or a [`licensing_daemon::Daemon`] | [`NodeService`], with [`Host::start_node`] or [`Host::start_daemon`] |
 //! | something small without connections | [`Service::start`] with [`Host::keep`], [`Client::ask`] with [`Network::call`] |
 
+mod calendar;
 pub mod claim;
 mod clients;
 mod faults;

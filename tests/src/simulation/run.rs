@@ -88,6 +88,7 @@ async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S
     let about = About {
         servers: service.roles().len() as u32,
         later: service.later(),
+        dated: service.dated(),
         ..About::new("simulation", seed, service.licensed())
     };
     let (recorder, notes) = (Recorder::of(about), Notes::default());
@@ -254,7 +255,10 @@ fn record<S: Service>(site: &Site<S>) {
     let now_us = site.recorder.now_us();
     for (role, server) in Role::ALL.into_iter().zip(site.servers()) {
         let shown = server.and_then(|server| site.service.show(&server));
-        if let Some(Shown { applied, edition, features, held }) = shown {
+        if let Some(Shown { applied, at, edition, features, held }) = shown {
+            if let Some(at) = at {
+                site.recorder.date(applied, at);
+            }
             let (asked_us, answered_us) = (now_us, now_us);
             // Who serves is judged by the service's own look, at every instant.
             site.recorder.read(Read {

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use licensing_core::id::{LogIndex, Role, Seats, SessionId};
+use licensing_core::id::{LogIndex, Role, Seats, SessionId, Timestamp};
 use licensing_raft::watch::Watched;
 
 use super::host::{FASTEST, Host};
 use super::network::Network;
 use super::notes::Notes;
 use super::random::Stream;
-use crate::history::{Count, Held, Kind, Later, Recorder, Told};
+use crate::history::{Count, Held, Kind, Later, Line, Recorder, Told};
 use crate::oracle::Violation;
 
 /// A server of an older version did not start, because the others had agreed on what it does not know.
@@ -39,6 +39,11 @@ pub trait Service: Send + Sync + Sized + 'static {
         BTreeMap::new()
     }
 
+    /// License lines of features that are not licensed on all days, by the names of the features.
+    fn dated(&self) -> BTreeMap<String, Vec<Line>> {
+        BTreeMap::new()
+    }
+
     /// Whether there is an older version of its servers, which [`Host::is_older`] asks [`Service::start`] for.
     fn has_versions(&self) -> bool {
         false
@@ -51,6 +56,12 @@ pub trait Service: Send + Sync + Sized + 'static {
 
     /// Whether a client that does not wait for the answer to a checkout gives back by itself what it is granted all the same.
     fn gives_back(&self) -> bool {
+        false
+    }
+
+    /// Whether clients may end their session ([`Kind::Close`]), ask how many seats are out ([`Kind::Count`]), and not wait for the
+    /// answer to a checkin.
+    fn asks_all(&self) -> bool {
         false
     }
 
@@ -162,6 +173,11 @@ pub trait Client: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Whether it gives seats back by [`Kind::GiveBack`]: whoever does not wait for the answer knows that it will be done.
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
     /// Asks and says what it was told. Whoever gives up says [`Told::Unknown`].
     fn ask(&mut self, kind: &Kind) -> impl Future<Output = Told> + Send;
 }
@@ -174,6 +190,8 @@ pub type Servers<S> = [Option<<S as Service>::Server>; 3];
 pub struct Shown {
     /// What it had applied.
     pub applied: LogIndex,
+    /// State time there, where there is one.
+    pub at: Option<Timestamp>,
     /// The edition of the rules it applies, where there are editions.
     pub edition: Option<u32>,
     /// Seats of each feature.

@@ -26,6 +26,9 @@ impl From<Answer> for Told {
             Outcome::Denied(Denial::UnknownFeature { .. } | Denial::UnknownVendor { .. }) => {
                 Told::NotLicensed { index }
             }
+            Outcome::Denied(Denial::MoreThanLicensed { .. }) => Told::MoreThanLicensed { index },
+            Outcome::Denied(Denial::NotStarted { .. }) => Told::NotStarted { index },
+            Outcome::Denied(Denial::Expired { .. }) => Told::Expired { index },
             Outcome::Denied(Denial::UnknownHandle { .. }) => Told::UnknownHandle { index },
             Outcome::Denied(denial) => Told::Denied { index, why: denial.to_string() },
             other => Told::Denied { index, why: format!("{other:?}") },

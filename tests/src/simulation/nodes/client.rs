@@ -10,6 +10,7 @@ use licensing_client::dial::{DIAL_LIMIT, Dial, Stream as ClientStream, TokenSour
 use licensing_client::{Client as LicensingClient, ClientConfig, RequestError, ServerAddress};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{Role, SessionId, Token};
+use licensing_core::outcome::Answer;
 use tokio::io::DuplexStream;
 use tokio::time::timeout;
 
@@ -59,16 +60,17 @@ impl Client for HouseClient {
 
     async fn ask(&mut self, kind: &Kind) -> Told {
         let of_any = |feature: &str| (None, feature.to_owned());
-        ask(&self.client, self.number, kind, of_any).await
+        ask(&self.client, self.number, kind, of_any, |_| ()).await
     }
 }
 
-/// Asks as a client of this number does. Every other client keeps data with its seats, once the rules allow it.
+/// Asks as a client of this number does, and hands on every answer as it is. Every other client keeps data with its seats, once the rules allow it.
 pub(crate) async fn ask(
     client: &LicensingClient,
     number: u32,
     kind: &Kind,
     named: impl Fn(&str) -> (Option<String>, String),
+    heard: impl Fn(&Answer),
 ) -> Told {
     let Some(action) = action_of(kind, number, named) else {
         return Told::NotDone { why: "clients do not ask for that".to_owned() };
@@ -77,14 +79,14 @@ pub(crate) async fn ask(
     if let (Kind::Checkout { feature, seats }, true) = (kind, keeps) {
         match client.call(with(action.clone(), vendor_data::at_first(number, feature, *seats))).await {
             Err(RequestError::NeedsEdition { .. }) => {}
-            answered => return said(told(answered), true),
+            answered => return said(told(answered.inspect(&heard)), true),
         }
     }
-    said(told(client.call(action).await), false)
+    said(told(client.call(action).await.inspect(&heard)), false)
 }
 
 /// The same, with whether something is kept with the seats.
-fn said(told: Told, kept: bool) -> Told {
+pub(crate) fn said(told: Told, kept: bool) -> Told {
     match told {
         Told::Granted { index, handle, .. } => Told::Granted { index, handle, with_data: Some(kept) },
         other => other,
@@ -113,7 +115,13 @@ fn action_of(kind: &Kind, number: u32, named: impl Fn(&str) -> (Option<String>, 
             handle: Some(*handle),
             data: vendor_data::later(number, *handle).into_bytes(),
         }),
-        Kind::Open | Kind::Remove { .. } | Kind::Install { .. } => None,
+        Kind::Open
+        | Kind::GiveBack { .. }
+        | Kind::Close
+        | Kind::Count { .. }
+        | Kind::Remove { .. }
+        | Kind::Install { .. }
+        | Kind::Relicense { .. } => None,
     }
 }
 

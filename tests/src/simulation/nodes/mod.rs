@@ -93,6 +93,7 @@ pub(crate) fn show(state: &State, named: impl Fn(&str, &str) -> Option<String>) 
     });
     Shown {
         applied: state.last_index(),
+        at: Some(state.clock()),
         edition: Some(state.edition().0),
         features: features.collect(),
         held: held.collect(),

@@ -1,5 +1,6 @@
 //! The licenses of the simulation: one vendor's, which the servers begin with, and another's, which may come when the
-//! rules allow several. Both have a feature of the same name.
+//! rules allow several. Both have a feature of the same name. Lines of the first end or start at midnight, and one of its features has
+//! other seats in each license that follows.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +9,53 @@ use licensing_core::edition::Edition;
 use licensing_core::id::Seats;
 
 use super::kind::Kind;
-use crate::history::Later;
+use crate::history::{Later, Line};
+use crate::simulation::calendar::midnight_ms;
 
 /// The vendor that comes later.
 pub(super) const SECOND: &str = "zeta";
+
+/// The feature whose seats change with the license.
+pub(super) const CHANGING: &str = "f2";
+
+/// What it has at first.
+pub(super) const AT_FIRST: Seats = Seats(3);
+
+/// Lines of the first vendor that end or start: feature, seats, whether they end.
+const DATED: [(&str, u32, Option<bool>); 5] = [
+    ("ends", 3, Some(true)),
+    ("starts", 2, Some(false)),
+    ("turns", 1, None),
+    ("turns", 3, Some(true)),
+    ("turns", 1, Some(false)),
+];
 
 /// A feature: its name in histories, its vendor, its name in the license, its seats.
 struct Feature(&'static str, &'static str, &'static str, u32);
 
 const FEATURES: [Feature; 4] = [
     Feature("f1", "demo", "f1", 10),
-    Feature("f2", "demo", "f2", 3),
+    Feature(CHANGING, "demo", CHANGING, AT_FIRST.0),
     Feature("zeta:f1", SECOND, "f1", 4),
     Feature("z1", SECOND, "z1", 3),
 ];
 
-/// Seats of every feature.
+/// Seats of every feature: of those with dates the most there can be.
 pub(super) fn licensed() -> BTreeMap<String, Seats> {
-    FEATURES.iter().map(|Feature(name, _, _, seats)| ((*name).to_owned(), Seats(*seats))).collect()
+    let constant = FEATURES.iter().map(|Feature(name, _, _, seats)| ((*name).to_owned(), Seats(*seats)));
+    let most = |lines: Vec<Line>| Seats(lines.iter().map(|line| line.seats.0).sum());
+    constant.chain(dated().into_iter().map(|(name, lines)| (name, most(lines)))).collect()
+}
+
+/// The lines that end or start.
+pub(super) fn dated() -> BTreeMap<String, Vec<Line>> {
+    let mut features: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    for (name, seats, ends) in DATED {
+        let at = |wanted| (ends == Some(wanted)).then(midnight_ms);
+        let line = Line { seats: Seats(seats), from_ms: at(false), until_ms: at(true) };
+        features.entry(name.to_owned()).or_default().push(line);
+    }
+    features
 }
 
 /// What comes later.
@@ -37,6 +67,9 @@ pub(super) fn later() -> BTreeMap<String, Later> {
 
 /// The name of a vendor's feature in histories, if anybody uses it.
 pub(super) fn name_of(vendor: &str, feature: &str) -> Option<&'static str> {
+    if let Some((name, ..)) = DATED.iter().find(|(name, ..)| vendor == "demo" && *name == feature) {
+        return Some(name);
+    }
     let mut features = FEATURES.iter();
     let found = features.find(|Feature(_, of, own, _)| *of == vendor && *own == feature);
     found.map(|Feature(name, ..)| *name)
@@ -51,18 +84,27 @@ pub(super) fn asked(name: &str) -> (Option<String>, String) {
     (is_shared.then(|| (*vendor).to_owned()), (*own).to_owned())
 }
 
-/// The license the servers begin with; `third` is the number of seats of a feature that nobody uses, so that files
-/// differ.
-pub(super) fn first(kind: Kind, third: u32) -> String {
-    format!("{}FEATURE f3 demo 1.0 permanent {third} SIGN=\"0\"\n", text(kind, "demo"))
+/// A license of the first vendor; `third` is the number of seats of a feature that nobody uses, so that files
+/// differ. `changing` is that of [`CHANGING`]; with 0 it is not there. The servers begin with [`AT_FIRST`].
+pub(super) fn first(kind: Kind, third: u32, changing: Seats) -> String {
+    let line = |(name, seats, ends): &(&str, u32, Option<bool>)| {
+        let (expiry, start) = match ends {
+            Some(true) => ("31-dec-2025", ""),
+            Some(false) => ("permanent", " START=1-jan-2026"),
+            None => ("permanent", ""),
+        };
+        format!("INCREMENT {name} demo 1.0 {expiry} {seats}{start} SIGN=\"0\"\n")
+    };
+    let dated: String = DATED.iter().map(line).collect();
+    format!("{}{dated}FEATURE f3 demo 1.0 permanent {third} SIGN=\"0\"\n", text(kind, "demo", changing))
 }
 
 /// The license that comes later.
 pub(super) fn second(kind: Kind) -> String {
-    text(kind, SECOND)
+    text(kind, SECOND, AT_FIRST)
 }
 
-fn text(kind: Kind, of: &str) -> String {
+fn text(kind: Kind, of: &str, changing: Seats) -> String {
     let servers = match kind {
         Kind::Single => "SERVER memory ANY 2001\n".to_owned(),
         Kind::Triad | Kind::Upgrade => {
@@ -70,8 +112,10 @@ fn text(kind: Kind, of: &str) -> String {
                 .to_owned()
         }
     };
-    let own = FEATURES.iter().filter(|Feature(_, vendor, ..)| *vendor == of);
+    let is_there = |name: &str| name != CHANGING || changing > Seats(0);
+    let own = FEATURES.iter().filter(|Feature(_, vendor, name, _)| *vendor == of && is_there(name));
     let line = |Feature(_, vendor, name, seats): &Feature| {
+        let seats = if *name == CHANGING { changing.0 } else { *seats };
         format!("FEATURE {name} {vendor} 1.0 permanent {seats} SIGN=\"0\"\n")
     };
     servers + &format!("VENDOR {of}\n") + &own.map(line).collect::<String>()

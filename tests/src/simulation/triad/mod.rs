@@ -1,5 +1,6 @@
 //! The reference server as a service under test, alone or three of them, in one version or two.
 
+mod client;
 mod counting;
 mod dialing;
 mod duplicates;
@@ -10,10 +11,11 @@ mod operator;
 mod overheard;
 mod pages;
 mod parts;
+mod relicensing;
 mod sceptics;
 mod served;
 mod undone;
 
+pub use client::TriadClient;
 pub use kind::Kind;
 pub use parts::{Server, Triad};
-pub use served::TriadClient;

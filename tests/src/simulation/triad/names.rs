@@ -14,6 +14,7 @@ pub mod claim {
 
 /// Rare things that a run set must have seen to prove anything.
 pub mod seen {
+    use crate::simulation::clients::seen as clients;
     use crate::simulation::faults::seen::GAVE_UP;
     pub use crate::simulation::nodes::names::seen::*;
 
@@ -31,6 +32,12 @@ pub mod seen {
     pub const MAINTENANCE: &str = "maintenances";
     /// An operator took a seat away.
     pub const REMOVAL: &str = "removals";
+    /// A license with fewer seats of a feature than at first was installed.
+    pub const FEWER: &str = "licenses with fewer seats";
+    /// … with as many or more.
+    pub const MORE: &str = "licenses with more seats";
+    /// … without the feature.
+    pub const TAKEN_OUT: &str = "licenses without a feature";
     /// An operator installed another license file.
     pub const REREAD: &str = "rereads";
     /// The license of a second vendor was installed.
@@ -41,6 +48,8 @@ pub mod seen {
     pub const FINISHED: &str = "upgrades finished";
     /// An operator could not, because a server was not there.
     pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
+    /// A server's state passed midnight.
+    pub const MIDNIGHT: &str = "midnights passed";
     /// The triad's own vendor data was set.
     pub const COUNTED: &str = "numbers counted up in the triad's own data";
     /// A session whose requests were not all done, and never were.
@@ -67,11 +76,23 @@ pub mod seen {
         MAINTENANCE,
         REMOVAL,
         REREAD,
+        FEWER,
+        MORE,
+        TAKEN_OUT,
+        MIDNIGHT,
         SECOND,
         COUNTED,
         PAGES,
         UNDONE,
         GAVE_UP,
+        clients::CLOSED,
+        clients::CLOSING_LEFT,
+        clients::CHECKIN_LEFT,
+        clients::DROPPED,
+        clients::COUNTED,
+        clients::MORE_THAN_LICENSED,
+        clients::NOT_STARTED,
+        clients::EXPIRED,
     ];
 
     /// What a run set with upgrades must have seen besides.

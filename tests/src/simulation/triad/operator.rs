@@ -53,15 +53,7 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
             }
             45..72 => remove(site, &random, &client).await,
             72..76 => flood(site).await,
-            76..90 => {
-                site.count(seen::REREAD);
-                let text = licenses::first(site.service.kind, 1 + random.below(5) as u32);
-                if let Some(node) = serving(site) {
-                    // Without a definite answer the operator looks again later.
-                    let _ = node.install(compiled(&text)).await;
-                }
-            }
-            90..105 => drop(install_second(site).await),
+            76..105 => drop(install_second(site).await),
             105..115 => drop(decide(site, Upgrade::Finish).await),
             115..120 => drop(decide(site, Upgrade::Hold).await),
             120..125 => drop(decide(site, Upgrade::Release).await),
@@ -79,7 +71,7 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
 }
 
 /// The node that serves, if one does.
-fn serving(site: &Site<Triad>) -> Option<Node> {
+pub(super) fn serving(site: &Site<Triad>) -> Option<Node> {
     let mut servers = Role::ALL.into_iter().filter_map(|role| site.awake(role));
     Some(servers.find(|server| server.node().serves())?.node().clone())
 }

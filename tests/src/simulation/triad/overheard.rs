@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use licensing_client::framing::decode_frame;
 use licensing_client::protocol::{ClientMessage, PREAMBLE, Reply, Request, ServerMessage};
-use licensing_core::outcome::Answer;
+use licensing_core::id::SessionId;
+use licensing_core::outcome::{Answer, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use crate::simulation::random::Stream;
@@ -21,7 +22,14 @@ pub(super) type Exchange = (Request, Answer);
 
 /// What was overheard. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Sniffed(Arc<Mutex<VecDeque<Exchange>>>);
+pub(super) struct Sniffed(Arc<Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    exchanges: VecDeque<Exchange>,
+    /// Which answers told that a session is over.
+    closed: BTreeMap<SessionId, Answer>,
+}
 
 impl Sniffed {
     /// The stream as it is, but overheard.
@@ -38,15 +46,27 @@ impl Sniffed {
 
     /// The newest, which a server that was left behind cannot know.
     pub(super) fn newest(&self) -> Option<Exchange> {
-        self.lock().back().cloned()
+        self.lock().exchanges.back().cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
+    /// The answer that told that this session is over.
+    pub(super) fn closed(&self, session: SessionId) -> Option<Answer> {
+        self.lock().closed.get(&session).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, request: Request, answer: Answer) {
-        let mut exchanges = self.lock();
+        let mut heard = self.lock();
+        if let Request::CloseSession { session, .. } = request {
+            if matches!(answer.outcome, Outcome::SessionClosed { .. }) {
+                heard.closed.insert(session, answer);
+            }
+            return;
+        }
+        let exchanges = &mut heard.exchanges;
         if exchanges.len() == KEPT {
             exchanges.pop_front();
         }
@@ -54,7 +74,7 @@ impl Sniffed {
     }
 
     pub(super) fn any(&self, random: &Stream) -> Option<Exchange> {
-        let exchanges = self.lock();
+        let exchanges = &self.lock().exchanges;
         let place = (!exchanges.is_empty()).then(|| random.below(exchanges.len() as u64))?;
         exchanges.get(place as usize).cloned()
     }
@@ -73,8 +93,10 @@ pub(super) struct Overheard {
 impl Overheard {
     fn sent(&mut self, bytes: &[u8]) {
         for payload in self.outgoing.add(bytes) {
-            if let Ok(ClientMessage { id, request: request @ Request::Call { .. } }) =
-                decode_frame(&payload, "request")
+            if let Ok(ClientMessage {
+                id,
+                request: request @ (Request::Call { .. } | Request::CloseSession { .. }),
+            }) = decode_frame(&payload, "request")
             {
                 self.asked.insert(id, request);
             }

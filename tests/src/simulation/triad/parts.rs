@@ -8,6 +8,7 @@ use licensing_raft::Node;
 use super::counting::Counting;
 use super::kind::Kind;
 use super::overheard::Sniffed;
+use super::relicensing::Days;
 use super::undone::Undone;
 use crate::simulation::nodes::{HasNode, Watch};
 
@@ -18,6 +19,7 @@ pub struct Triad {
     pub(super) watch: Mutex<Watch>,
     pub(super) duplicates: Sniffed,
     pub(super) counting: Counting,
+    pub(super) days: Days,
     pub(super) undone: Undone,
 }
 

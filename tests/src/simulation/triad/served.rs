@@ -9,21 +9,22 @@ use std::time::Duration;
 use licensing_client::Client as LicensingClient;
 use licensing_client::protocol::Upgrade;
 use licensing_core::edition::{Edition, UnknownEdition};
-use licensing_core::id::{Role, Seats, SessionId};
+use licensing_core::id::{Role, Seats};
 use licensing_core::license::License;
 use licensing_daemon::testing::SimulatedServer;
 use licensing_daemon::{DaemonConfig, LicenseFile};
 use licensing_raft::NodeConfig;
 
+use super::client::TriadClient;
 use super::dialing::{Dialing, OPERATOR};
 use super::parts::{Server, Triad};
-use super::{duplicates, licenses, operator, sceptics};
-use crate::history::{Kind, Later, Told};
+use super::{duplicates, licenses, operator, relicensing, sceptics};
+use crate::history::{Later, Line};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
 use crate::simulation::nodes;
-use crate::simulation::nodes::client::{HouseClient, Way, ask, config_of, tokens_of};
-use crate::simulation::service::{Client, Servers, Service, Shown, Site};
+use crate::simulation::nodes::client::{HouseClient, Way, config_of, tokens_of};
+use crate::simulation::service::{Servers, Service, Shown, Site};
 use crate::simulation::versions;
 
 /// How long all servers must have known a newer edition before it applies: shorter than a run, longer than most troubles.
@@ -57,9 +58,17 @@ impl Service for Triad {
         true
     }
 
+    fn dated(&self) -> BTreeMap<String, Vec<Line>> {
+        licenses::dated()
+    }
+
+    fn asks_all(&self) -> bool {
+        true
+    }
+
     async fn start(&self, host: &Host) -> Result<Server, String> {
         // A server of the version before has one vendor's file: it knows of no more.
-        let first = file("demo.lic", licenses::first(self.kind, 1));
+        let first = file("demo.lic", licenses::first(self.kind, 1, licenses::AT_FIRST));
         let mut node_config =
             NodeConfig::from_license(&first.license, host.role(), "memory").expect("the license has servers");
         let mut files = vec![first];
@@ -99,7 +108,13 @@ impl Service for Triad {
         let dial = Dialing::new(way, self.duplicates.clone());
         let client = LicensingClient::connect_with(config, Arc::new(dial), &tokens).await;
         match client {
-            Ok(client) => Some(TriadClient { number, client }),
+            Ok(client) => Some(TriadClient {
+                number,
+                client,
+                recorder: site.recorder.clone(),
+                sniffed: self.duplicates.clone(),
+                guards: Arc::default(),
+            }),
             Err(error) => {
                 site.fail("every client finds the master", error);
                 None
@@ -158,10 +173,16 @@ impl Service for Triad {
     fn look(&self, site: &Site<Triad>) {
         self.watch().look(site);
         self.counting.look(site);
+        self.days.look(site);
     }
 
     async fn attend(&self, site: Arc<Site<Triad>>) {
-        tokio::join!(operator::work(&site), duplicates::send(&site), sceptics::work(&site));
+        tokio::join!(
+            operator::work(&site),
+            duplicates::send(&site),
+            sceptics::work(&site),
+            relicensing::work(&site)
+        );
     }
 
     async fn heal(&self, site: &Site<Triad>) {
@@ -173,23 +194,6 @@ impl Service for Triad {
             versions::upgrade_all(site, &random).await;
             operator::finish_upgrade(site).await;
         }
-    }
-}
-
-/// The real client library, over the simulated network.
-#[derive(Clone)]
-pub struct TriadClient {
-    number: u32,
-    client: LicensingClient,
-}
-
-impl Client for TriadClient {
-    fn session(&self) -> Option<SessionId> {
-        Some(self.client.session())
-    }
-
-    async fn ask(&mut self, kind: &Kind) -> Told {
-        ask(&self.client, self.number, kind, licenses::asked).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId};
 
-use super::{Verdict, claim, judge};
 use crate::history::{Count, Held, History, Kind, Look, Operation, Read, Told};
+use crate::oracle::{Verdict, claim, judge};
 
 /// Seats of the only feature.
 const LICENSED: u32 = 3;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId};
 
-use super::{Verdict, claim, judge};
 use crate::history::{Count, History, Kind, Later, Operation, Read, Told};
+use crate::oracle::{Verdict, claim, judge};
 
 /// One client, whose session is 1, and an administrator; `f` is licensed from the beginning, `z` by edition 2.
 struct Story(History);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use licensing_core::id::{Handle, LogIndex, Role, Seats, SessionId};
 
-use super::{claim, judge};
 use crate::history::{Count, Held, History, Kind, Operation, Read, Told, vendor_data};
+use crate::oracle::{claim, judge};
 
 /// Client 1, whose session is 1, has been granted checkout 2, with data or without.
 struct Story(History);

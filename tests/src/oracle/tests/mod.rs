@@ -1,0 +1,7 @@
+//! The judge is judged.
+
+mod later;
+mod licensed;
+mod seats;
+mod sessions;
+mod vendor_data;

@@ -15,6 +15,7 @@ mod editions;
 mod licensed;
 mod masters;
 mod order;
+mod relicensed;
 mod replay;
 mod sessions;
 mod shown;

@@ -3,14 +3,19 @@
 //! other seats in each license that follows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use licensing_client::SearchPath;
 use licensing_core::edition::Edition;
-use licensing_core::id::Seats;
+use licensing_core::id::{Role, Seats};
+use licensing_core::state::State;
 
 use super::kind::Kind;
+use super::names::seen;
 use crate::history::{Later, Line};
 use crate::simulation::calendar::midnight_ms;
+use crate::simulation::nodes::HasNode;
+use crate::simulation::service::{Service, Site};
 
 /// The vendor that comes later.
 pub(super) const SECOND: &str = "zeta";
@@ -128,4 +133,19 @@ pub(super) fn search_path(kind: Kind) -> SearchPath {
         Kind::Triad | Kind::Upgrade => "2001@memory,2002@memory,2003@memory",
     };
     path.parse().expect("a search path")
+}
+
+/// The latest time that any server has applied.
+#[derive(Default)]
+pub(super) struct Days(AtomicU64);
+
+impl Days {
+    pub(super) fn look<S: Service<Server: HasNode>>(&self, site: &Site<S>) {
+        let clock = |role: &Role| Some(site.servers()[role.place()].as_ref()?.node().look(State::clock).0);
+        let latest = Role::ALL.iter().filter_map(clock).max().unwrap_or_default();
+        let before = self.0.fetch_max(latest, Ordering::SeqCst);
+        if (1..midnight_ms()).contains(&before) && latest >= midnight_ms() {
+            site.count(seen::MIDNIGHT);
+        }
+    }
 }

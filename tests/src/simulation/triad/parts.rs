@@ -7,8 +7,8 @@ use licensing_raft::Node;
 
 use super::counting::Counting;
 use super::kind::Kind;
+use super::licenses::Days;
 use super::overheard::Sniffed;
-use super::relicensing::Days;
 use super::undone::Undone;
 use crate::simulation::nodes::{HasNode, Watch};
 

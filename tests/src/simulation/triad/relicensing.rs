@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use licensing_core::id::{Role, Seats};
+use licensing_core::id::Seats;
 use licensing_core::outcome::{Answer, Outcome};
-use licensing_core::state::State;
 use licensing_raft::ProposeError;
 use tokio::time::sleep;
 
@@ -15,9 +13,7 @@ use super::names::seen;
 use super::operator::serving;
 use super::parts::Triad;
 use crate::history::{Kind, Told};
-use crate::simulation::calendar::midnight_ms;
-use crate::simulation::nodes::HasNode;
-use crate::simulation::service::{Service, Site};
+use crate::simulation::service::Site;
 use crate::written::compiled;
 
 /// The number among the clients of whoever installs licenses of the first vendor: one after the other, so that the judge knows their
@@ -49,21 +45,6 @@ pub(super) async fn work(site: &Arc<Site<Triad>>) {
                 });
             }
             site.recorder.complete(asked, told);
-        }
-    }
-}
-
-/// The latest time that any server has applied.
-#[derive(Default)]
-pub(super) struct Days(AtomicU64);
-
-impl Days {
-    pub(super) fn look<S: Service<Server: HasNode>>(&self, site: &Site<S>) {
-        let clock = |role: &Role| Some(site.servers()[role.place()].as_ref()?.node().look(State::clock).0);
-        let latest = Role::ALL.iter().filter_map(clock).max().unwrap_or_default();
-        let before = self.0.fetch_max(latest, Ordering::SeqCst);
-        if (1..midnight_ms()).contains(&before) && latest >= midnight_ms() {
-            site.count(seen::MIDNIGHT);
         }
     }
 }

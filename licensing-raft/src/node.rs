@@ -26,7 +26,7 @@ use crate::engine::failure::Failure;
 use crate::engine::runtime::{NodeTasks, off_thread};
 use crate::engine::thread::NodeThread;
 use crate::engine::watch::Watcher;
-use crate::environment::Environment;
+use crate::environment::{Dialing, Environment};
 use crate::error::{ProposeError, StartError};
 use crate::mastership::resign::{self, HandOverError};
 use crate::mastership::{Mastership, judge};
@@ -193,6 +193,11 @@ impl Node {
     /// A look at what this server has applied, without a copy. `look` must be short: it holds up everything else.
     pub fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         self.shared.machine.look(look)
+    }
+
+    /// A connection to another server, by the way that the node takes itself, for what a daemon has to say there.
+    pub fn dial(&self, address: &ServerAddress) -> Dialing {
+        self.shared.environment.dialer.dial(address)
     }
 
     /// A sign of life of a session: its grace begins anew. Only the master judges silence, so on another server it does

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use licensing_client::framing::encode_frame;
 use licensing_client::protocol::{Hello, MAX_HELLO_BYTES, PREAMBLE};
+use licensing_raft::ServerAddress;
+use licensing_raft::environment::Stream;
 use licensing_raft::time::timeout;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::port::wire::Wire;
@@ -24,7 +25,7 @@ const MAX_SOFTWARE: usize = licensing_core::command::MAX_NAME_BYTES;
 
 /// A connection to the master with the client's hello on it; `None` when this server is the master, knows none, or
 /// cannot reach it, or has no room for its own words in the hello, and the client is better served here with the truth.
-pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStream> {
+pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<Box<dyn Stream>> {
     let whereabouts = server.whereabouts();
     if whereabouts.is_master() {
         return None;
@@ -47,8 +48,7 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStrea
         return None;
     }
     let dialing = async {
-        let mut stream = TcpStream::connect((master.host.as_str(), master.port)).await?;
-        stream.set_nodelay(true)?;
+        let mut stream = server.node.dial(&ServerAddress::new(master.host.as_str(), master.port)).await?;
         stream.write_all(&[&PREAMBLE[..], &frame].concat()).await?;
         Ok::<_, std::io::Error>(stream)
     };
@@ -67,7 +67,7 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<TcpStrea
 
 /// Copies both ways until either side closes, the master is another one, or this server stops. The client then
 /// connects again and is led to the new master.
-pub(crate) async fn pipe<S: Wire>(server: &Server, mut client: S, mut master: TcpStream) {
+pub(crate) async fn pipe<S: Wire>(server: &Server, mut client: S, mut master: Box<dyn Stream>) {
     let mut closing = server.watch_closing();
     let mut whereabouts = server.watch_whereabouts();
     let begun_with = whereabouts.borrow_and_update().master.clone();

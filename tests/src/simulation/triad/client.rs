@@ -6,23 +6,55 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use licensing_client::protocol::StatusFilter;
 use licensing_client::{Checkout, Client as LicensingClient, RequestError};
-use licensing_core::id::{Handle, Seats, SessionId};
+use licensing_core::id::{Handle, Role, Seats, SessionId};
 use licensing_core::outcome::Answer;
 
+use super::dialing::Dialing;
 use super::licenses;
+use super::names::seen;
 use super::overheard::Sniffed;
+use super::parts::Triad;
 use crate::history::{Kind, Recorder, Told, vendor_data};
-use crate::simulation::nodes::client::{ask, said};
-use crate::simulation::service::Client;
+use crate::simulation::network::End;
+use crate::simulation::nodes::client::{Way, ask, config_of, said, tokens_of};
+use crate::simulation::service::{Client, Service, Site};
 
 /// The real client library, over the simulated network.
 #[derive(Clone)]
 pub struct TriadClient {
-    pub(super) number: u32,
-    pub(super) client: LicensingClient,
-    pub(super) recorder: Recorder,
-    pub(super) sniffed: Sniffed,
-    pub(super) guards: Arc<Mutex<BTreeMap<Handle, Checkout>>>,
+    number: u32,
+    client: LicensingClient,
+    recorder: Recorder,
+    sniffed: Sniffed,
+    guards: Arc<Mutex<BTreeMap<Handle, Checkout>>>,
+}
+
+impl TriadClient {
+    /// A new client. One in four knows no server, only a load balancer in front of them.
+    pub(super) async fn connect(site: &Site<Triad>, number: u32) -> Option<TriadClient> {
+        let kind = site.service.kind;
+        let (mut config, tokens) = (config_of(number, licenses::search_path(kind)), tokens_of(site, number));
+        let way = Way { network: site.network.clone(), from: End::Client(number) };
+        let random = site.random(&format!("way of client {number}"));
+        let mut dial = Dialing::new(way, site.service.duplicates.clone());
+        if kind.roles().len() > 1 && random.chance(25) {
+            config.relay = true;
+            dial = dial.balanced(Role::ALL[random.below(3) as usize]);
+        }
+        let client = match LicensingClient::connect_with(config, Arc::new(dial.clone()), &tokens).await {
+            Ok(client) => client,
+            Err(error) => {
+                site.fail("every client finds the master", error);
+                return None;
+            }
+        };
+        let master = site.service.master(&site.servers());
+        if dial.newest().zip(master).is_some_and(|(newest, master)| newest != master) {
+            site.count(seen::RELAYED);
+        }
+        let (recorder, sniffed) = (site.recorder.clone(), site.service.duplicates.clone());
+        Some(TriadClient { number, client, recorder, sniffed, guards: Arc::default() })
+    }
 }
 
 impl Client for TriadClient {

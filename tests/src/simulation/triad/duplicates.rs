@@ -4,16 +4,15 @@
 
 use std::sync::Arc;
 
+use licensing_client::Direct;
 use licensing_client::protocol::{Recollection, Reply, Request};
-use licensing_client::{Direct, ServerAddress};
 use licensing_core::outcome::{Denial, Outcome};
 use tokio::time::sleep;
 
-use super::dialing::Dialing;
+use super::dialing::{Dialing, listens_at};
 use super::names::seen;
 use super::overheard::Sniffed;
 use super::parts::Triad;
-use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::nodes::client::Way;
 use crate::simulation::random::Stream;
@@ -36,8 +35,7 @@ pub(super) async fn send(site: &Arc<Site<Triad>>) {
             roles[random.below(roles.len().min(2) as u64) as usize]
         });
         let Some((request, first)) = site.service.duplicates.any(&random) else { continue };
-        let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
-        let Ok(mut direct) = Direct::connect(&address, &dial).await else { continue };
+        let Ok(mut direct) = Direct::connect(&listens_at(master), &dial).await else { continue };
         if random.chance(40) {
             recall(site, &random, &mut direct).await;
             continue;

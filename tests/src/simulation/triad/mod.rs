@@ -14,6 +14,7 @@ mod parts;
 mod relicensing;
 mod sceptics;
 mod served;
+mod strangers;
 mod undone;
 
 pub use client::TriadClient;

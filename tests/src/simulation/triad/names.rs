@@ -6,6 +6,9 @@ pub mod claim {
     pub const COUNT_STAYS: &str = "what was counted in the triad's own data stays counted";
     /// Not master, or busy: a client may believe it and never ask again.
     pub const NOT_DONE_STAYS: &str = "what a server says it has not done is never done";
+    /// Neither from a server that stands still for a while, nor through one that does not know where they are.
+    pub const STRANGERS_GET_NOTHING: &str =
+        "what somebody without a right or a secret asks for is refused, and not done";
     /// However small they are.
     pub const PAGES_TELL_ALL: &str = "the pages of a status tell all that the server has";
     /// Of two who read and write, one notices.
@@ -50,6 +53,14 @@ pub mod seen {
     pub const UNFINISHED: &str = "upgrades not finished because a server was missing";
     /// A server's state passed midnight.
     pub const MIDNIGHT: &str = "midnights passed";
+    /// Somebody without rights asked for what needs some.
+    pub const NO_RIGHTS: &str = "requests of strangers refused";
+    /// … behind a load balancer, from where a standby may have passed it on.
+    pub const NO_RIGHTS_BEHIND: &str = "requests of strangers behind a balancer refused";
+    /// Somebody named a session whose secret it did not know.
+    pub const WRONG_TOKEN: &str = "wrong tokens refused";
+    /// A client came through a standby.
+    pub const RELAYED: &str = "clients passed on by a standby";
     /// The triad's own vendor data was set.
     pub const COUNTED: &str = "numbers counted up in the triad's own data";
     /// A session whose requests were not all done, and never were.
@@ -84,6 +95,10 @@ pub mod seen {
         COUNTED,
         PAGES,
         UNDONE,
+        NO_RIGHTS,
+        NO_RIGHTS_BEHIND,
+        WRONG_TOKEN,
+        RELAYED,
         GAVE_UP,
         clients::CLOSED,
         clients::CLOSING_LEFT,
@@ -99,6 +114,15 @@ pub mod seen {
     pub const UPGRADE: &[&str] = &[SECOND_DENIED, COUNT_SLEPT, FINISHED, UNFINISHED, HELD, RAISED];
 
     /// What a single server does not do.
-    pub const NOT_ALONE: &[&str] =
-        &[SECONDARY, HAND_BACK, CARETAKER, SNAPSHOT, PREFERENCE, MAINTENANCE, UNFINISHED];
+    pub const NOT_ALONE: &[&str] = &[
+        SECONDARY,
+        HAND_BACK,
+        CARETAKER,
+        SNAPSHOT,
+        PREFERENCE,
+        MAINTENANCE,
+        UNFINISHED,
+        NO_RIGHTS_BEHIND,
+        RELAYED,
+    ];
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use licensing_client::protocol::{Reply, Request, Upgrade};
-use licensing_client::{Client, ClientConfig, Direct, ServerAddress};
+use licensing_client::{Client, ClientConfig, Direct};
 use licensing_core::command::{Action, Command, Removal};
 use licensing_core::edition::Edition;
 use licensing_core::id::{Handle, Role};
@@ -15,14 +15,13 @@ use licensing_raft::{Node, ProposeError};
 use tokio::time::sleep;
 
 use super::counting::count_up;
-use super::dialing::{Dialing, OPERATOR as NUMBER};
+use super::dialing::{Dialing, OPERATOR as NUMBER, listens_at};
 use super::licenses;
 use super::names::seen;
 use super::overheard::Sniffed;
 use super::pages;
 use super::parts::Triad;
 use crate::history::{Kind, Told};
-use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::nodes::client::{Tokens, Way};
 use crate::simulation::random::Stream;
@@ -105,8 +104,7 @@ pub(super) async fn decide(site: &Site<Triad>, act: Upgrade) -> bool {
     let Some(master) = Role::ALL.into_iter().find(serves) else { return false };
     let dial =
         Dialing::new(Way { network: site.network.clone(), from: End::Client(NUMBER) }, Sniffed::default());
-    let address = ServerAddress::new("memory", FIRST_PORT + master.number() as u16);
-    let Ok(mut direct) = Direct::connect(&address, &dial).await else { return false };
+    let Ok(mut direct) = Direct::connect(&listens_at(master), &dial).await else { return false };
     match (direct.request(Request::Upgrade(act)).await, act) {
         (Ok(Reply::Done(_)), Upgrade::Finish) => site.count(seen::FINISHED),
         (Ok(Reply::Done(_)), Upgrade::Hold) => site.count(seen::HELD),

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use licensing_client::Direct;
 use licensing_client::protocol::{CheckoutStatus, StatusFilter, StatusPage, VendorDataPage};
-use licensing_client::{Direct, ServerAddress};
 use licensing_core::id::{Handle, Role};
 use licensing_core::state::State;
 
-use super::dialing::{Dialing, OPERATOR};
+use super::dialing::{Dialing, OPERATOR, listens_at};
 use super::names::{claim, seen};
 use super::overheard::Sniffed;
 use super::parts::Triad;
-use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::nodes::client::Way;
 use crate::simulation::service::Site;
@@ -23,8 +22,7 @@ const TRIES: usize = 8;
 pub(super) async fn look(site: &Site<Triad>, role: Role) {
     let way = Way { network: site.network.clone(), from: End::Client(OPERATOR) };
     let dial = Dialing::new(way, Sniffed::default());
-    let address = ServerAddress::new("memory", FIRST_PORT + role.number() as u16);
-    let Ok(mut direct) = Direct::connect(&address, &dial).await else { return };
+    let Ok(mut direct) = Direct::connect(&listens_at(role), &dial).await else { return };
     for _ in 0..TRIES {
         let Some(server) = site.awake(role) else { return };
         let before = server.node().state();

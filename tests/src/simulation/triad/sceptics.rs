@@ -4,18 +4,17 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use licensing_client::Direct;
 use licensing_client::protocol::{Reply, Request};
-use licensing_client::{Direct, ServerAddress};
 use licensing_core::command::{Action, Identity};
 use licensing_core::id::{RequestId, Role, Seats, SessionId, Token};
 use licensing_core::outcome::{Answer, Outcome};
 use tokio::time::sleep;
 
-use super::dialing::{Dialing, SCEPTIC};
+use super::dialing::{Dialing, SCEPTIC, listens_at};
 use super::names::seen;
 use super::overheard::Sniffed;
 use super::parts::Triad;
-use crate::simulation::host::FIRST_PORT;
 use crate::simulation::network::End;
 use crate::simulation::nodes::client::Way;
 use crate::simulation::random::Stream;
@@ -58,8 +57,7 @@ fn somebody(site: &Site<Triad>, random: &Stream) -> Role {
 
 async fn connect(site: &Site<Triad>, role: Role) -> Option<Direct> {
     let way = Way { network: site.network.clone(), from: End::Client(SCEPTIC) };
-    let address = ServerAddress::new("memory", FIRST_PORT + role.number() as u16);
-    Direct::connect(&address, &Dialing::new(way, Sniffed::default())).await.ok()
+    Direct::connect(&listens_at(role), &Dialing::new(way, Sniffed::default())).await.ok()
 }
 
 async fn open(site: &Site<Triad>, random: &Stream, token: Token) -> Option<SessionId> {

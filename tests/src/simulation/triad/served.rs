@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use licensing_client::Client as LicensingClient;
 use licensing_client::protocol::Upgrade;
 use licensing_core::edition::{Edition, UnknownEdition};
 use licensing_core::id::{Role, Seats};
@@ -16,14 +15,14 @@ use licensing_daemon::{DaemonConfig, LicenseFile};
 use licensing_raft::NodeConfig;
 
 use super::client::TriadClient;
-use super::dialing::{Dialing, OPERATOR};
+use super::dialing::OPERATOR;
 use super::parts::{Server, Triad};
-use super::{duplicates, licenses, operator, relicensing, sceptics};
+use super::{duplicates, licenses, operator, relicensing, sceptics, strangers};
 use crate::history::{Later, Line};
 use crate::simulation::host::Host;
 use crate::simulation::network::End;
 use crate::simulation::nodes;
-use crate::simulation::nodes::client::{HouseClient, Way, config_of, tokens_of};
+use crate::simulation::nodes::client::HouseClient;
 use crate::simulation::service::{Servers, Service, Shown, Site};
 use crate::simulation::versions;
 
@@ -103,23 +102,7 @@ impl Service for Triad {
     }
 
     async fn client(&self, site: &Arc<Site<Triad>>, number: u32) -> Option<TriadClient> {
-        let (config, tokens) = (config_of(number, licenses::search_path(self.kind)), tokens_of(site, number));
-        let way = Way { network: site.network.clone(), from: End::Client(number) };
-        let dial = Dialing::new(way, self.duplicates.clone());
-        let client = LicensingClient::connect_with(config, Arc::new(dial), &tokens).await;
-        match client {
-            Ok(client) => Some(TriadClient {
-                number,
-                client,
-                recorder: site.recorder.clone(),
-                sniffed: self.duplicates.clone(),
-                guards: Arc::default(),
-            }),
-            Err(error) => {
-                site.fail("every client finds the master", error);
-                None
-            }
-        }
+        TriadClient::connect(site, number).await
     }
 
     fn grace(&self) -> Option<Duration> {
@@ -181,7 +164,8 @@ impl Service for Triad {
             operator::work(&site),
             duplicates::send(&site),
             sceptics::work(&site),
-            relicensing::work(&site)
+            relicensing::work(&site),
+            strangers::work(&site)
         );
     }
 

@@ -183,7 +183,7 @@ mod tests {
             (String::new(), "line 1 of the history: the text is empty"),
             (
                 about.replace("\"version\":3", "\"version\":4"),
-                "the history has version 3, this program knows",
+                "the history has version 4, this program knows",
             ),
             (format!("{about}{about}"), "line 2 of the history: the first line, and no other"),
             (format!("{about}{{\"rumour\":1}}\n"), "line 2 of the history: unknown variant `rumour`"),

@@ -16,7 +16,7 @@
 //! | cut the power of the real store | [`power_cut`] |
 //! | feed it hostile bytes | [`hostile`] |
 //! | kill, pause and separate real servers | [`process`], [`proxy`], [`workload`] |
-//! | judge the tests | [`mutants`], [`patches`] |
+//! | judge the tests | [`mutants`], [`patches`], [`coverage`] |
 //!
 //! `README.md` beside this crate has the whole picture and the track record.
 
@@ -24,6 +24,7 @@
 
 pub mod check;
 pub mod cluster;
+pub mod coverage;
 pub mod history;
 pub mod hostile;
 #[cfg(licensing_mutants)]

@@ -134,4 +134,25 @@ mod tests {
         assert_eq!([address.to_string(), address.host_and_port()], ["27000@[::1]", "[::1]:27000"]);
         assert_eq!(address.to_string().parse(), Ok(address));
     }
+
+    #[test]
+    fn what_is_no_address_is_answered_with_one_that_can_be_copied() {
+        let said = |text: &str| text.parse::<ServerAddress>().unwrap_err().to_string();
+        for (text, hint) in [
+            ("pat", "27000@pat;"),
+            ("10.1.2.3", "27000@localhost;"),
+            ("acme.lic", "27000@localhost;"),
+            ("acme.dat", "27000@localhost;"),
+            ("/etc/acme", "27000@localhost;"),
+        ] {
+            assert!(said(text).contains(hint), "{}", said(text));
+        }
+        for text in ["0@pat", "65536@pat", "x@pat"] {
+            assert!(said(text).contains("is no port"), "{}", said(text));
+        }
+        for text in ["1@", "1@a b", "1@[::1", "1@[pat]", "1@::1"] {
+            assert!(said(text).contains("names no host"), "{}", said(text));
+        }
+        assert_eq!("@pat-1_b.c".parse(), Ok(ServerAddress::new("pat-1_b.c", FIRST_PORT)));
+    }
 }

@@ -90,3 +90,32 @@ proptest! {
         prop_assert_eq!(plain.to_bytes(), helped.to_bytes());
     }
 }
+
+/// Its number is free again, and the install that was not prepared gives it to a new pool: two servers, of which one had
+/// prepared, would number the same pool differently.
+#[test]
+fn a_pool_that_goes_with_its_last_seat_undoes_what_was_prepared() {
+    let mut run = Run { state: State::new(), requests: 0, handles: Vec::new() };
+    run.ask(Command::Install(license(&[1, 1, 0, 0]).into()));
+    let text = String::new;
+    let identity = Identity { user: text(), host: text(), display: text(), pid: 1, project: text() };
+    run.ask(Command::OpenSession { token: Token([7; 16]), identity, address: None });
+    run.work(0);
+    run.ask(Command::Install(license(&[0, 1, 0, 0]).into()));
+
+    let new = Arc::new(license(&[0, 1, 1, 0]));
+    let bytes = compiled::to_bytes(&new);
+    let digest = Digest::of(&bytes);
+    run.ask(Command::Stage { digest, part: 0, bytes });
+    let prepared = run.state.prepare(new, digest).unwrap();
+    run.state.keep(prepared);
+    assert!(run.state.is_prepared(&digest));
+    run.work(FEATURES.len());
+    assert!(!run.state.is_prepared(&digest), "the pool of the first feature has gone");
+
+    let mut plain = State::from_bytes(&run.state.to_bytes()).unwrap();
+    let index = LogIndex(plain.last_index().0 + 1);
+    let install = Proposal { at: Timestamp(0), command: Command::Install(Install::Staged { digest }) };
+    assert_eq!(apply(&mut plain, index, &install), apply(&mut run.state, index, &install));
+    assert_eq!(plain.to_bytes(), run.state.to_bytes());
+}

@@ -1,4 +1,4 @@
-.PHONY: verify seeds fix bench instructions flamegraph demo fuzz mutants mixed package nightly
+.PHONY: verify seeds fix bench instructions flamegraph demo fuzz mutants score coverage mixed package nightly
 
 # What a change must pass; changes no file of the checkout. The same as .ci/run.
 verify:
@@ -57,6 +57,18 @@ mutants:
 	LICENSING_MUTANTS=all cargo test --release --workspace --test mutants -- --nocapture
 	LICENSING_PATCHES=all cargo test --workspace --test patches -- --nocapture
 
+# How many small changes of the product its own tests notice (cargo-mutants): `make score CRATE=raft SHARD=0/60` tries every
+# sixtieth of one crate. The whole of core takes an hour or two, the whole of raft a day.
+CRATE ?= core
+SHARD ?= 0/6
+score:
+	tests/mutants/score.sh $(CRATE) $(SHARD)
+
+# What of the product a sweep of the simulation never runs, and has no excuse in tests/coverage/excused.txt.
+SEEDS ?= 200
+coverage:
+	tests/coverage/sweep.sh $(SEEDS)
+
 # A triad of the version before and this one: `make mixed BEFORE=COMMIT` takes another commit, or a program.
 BEFORE ?=
 mixed:
@@ -69,8 +81,8 @@ package:
 	rustup toolchain install $(MSRV) --profile minimal
 	cargo +$(MSRV) package --workspace --exclude licensing-tests --exclude licensing-benches --exclude disk-recorder
 
-# The long forms of everything random: days of simulated time, thousands of power cuts, an hour of real processes, all
-# planted bugs; a triad of two versions; and a look at what people build. And two that need a machine for themselves: a
+# The long forms of everything random: days of simulated time and what of the product they never run, thousands of power
+# cuts, an hour of real processes, all planted bugs; a triad of two versions; and a look at what people build. And two that need a machine for themselves: a
 # minute of overload, and an hour of full load that must leave disk and memory as they were, without a line in the log for
 # each checkout, which would fill the disk meanwhile. HOURS is how long the simulation runs by the clock on the wall; four processors simulate
 # some 370 hours in each of them.
@@ -78,6 +90,7 @@ HOURS ?= 4
 nightly:
 	$(MAKE) package
 	cargo run --release -p licensing-tests --bin sim -- --minutes $$(( $(HOURS) * 60 )) --from 1000000
+	$(MAKE) coverage
 	$(MAKE) mutants
 	LICENSING_PRODUCT=all cargo test --workspace --test product
 	$(MAKE) mixed

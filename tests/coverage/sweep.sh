@@ -9,9 +9,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
 
-seeds=${1:-400}
+seeds=${1:-200}
 from=${2:-1}
-readonly CRATES=(licensing-core licensing-raft licensing-client licensing-daemon licensing-formats)
+readonly CRATES=(licensing-core licensing-raft licensing-client licensing-daemon)
 
 # The format of the counters is one since LLVM 19; older programs cannot read it.
 readonly OLDEST=19

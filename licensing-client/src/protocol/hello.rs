@@ -124,3 +124,16 @@ pub struct MasterAddress {
     /// Port of its SERVER line.
     pub port: u16,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Servers of the version before say nothing of it; what is said in another length is not understood.
+    #[test]
+    fn a_welcome_tells_the_edition_its_server_knows() {
+        assert_eq!(edition_of(&[(7, vec![1]), known_edition(Edition(9))]), Edition(9));
+        assert_eq!(edition_of(&[]), Edition::SEVERAL_VENDORS);
+        assert_eq!(edition_of(&[(KNOWN_EDITION, vec![9])]), Edition::SEVERAL_VENDORS);
+    }
+}

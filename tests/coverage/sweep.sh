@@ -44,12 +44,22 @@ have_tools() {
     profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov)
 }
 
+# Optimized like the three that are always: unoptimized the client alone would take most of the time.
+build() {
+    CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$target RUSTC_WORKSPACE_WRAPPER=$here/rustc \
+        cargo build --workspace --bin sim --bin never-ran \
+        --config 'profile.dev.package.licensing-client.opt-level=2' \
+        --config 'profile.dev.package.licensing-daemon.opt-level=2'
+}
+
+# It counts its own lines too, and nobody wants to know.
 judge() {
-    env -u RUSTC_WORKSPACE_WRAPPER cargo run --quiet --workspace --bin never-ran -- \
+    LLVM_PROFILE_FILE=/dev/null "$target/debug/never-ran" \
         --report "$1" --excused tests/coverage/excused.txt "${CRATES[@]}"
 }
 
 if [[ -n ${LICENSING_REPORT:-} ]]; then
+    build
     judge "$LICENSING_REPORT"
     exit
 fi
@@ -66,15 +76,13 @@ if ! have_tools; then
 fi
 echo "reading with $profdata and $cov" >&2
 
-# Optimized like the three that are always: unoptimized the client alone would take most of the time.
-CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$target RUSTC_WORKSPACE_WRAPPER=$here/rustc \
-    cargo build --workspace --bin sim \
-    --config 'profile.dev.package.licensing-client.opt-level=2' \
-    --config 'profile.dev.package.licensing-daemon.opt-level=2'
-
+build
 sim=$target/debug/sim
 rm -f "$target"/sweep.*
-LLVM_PROFILE_FILE=$target/sweep.profraw "$sim" --seeds "$seeds" --from "$from"
+# Seeds too few to see everything, or one that is bad, fail as well, and what never ran is told all the same.
+failed=0
+LLVM_PROFILE_FILE=$target/sweep.profraw "$sim" --seeds "$seeds" --from "$from" || failed=$?
 "$profdata" merge -sparse "$target/sweep.profraw" -o "$target/sweep.profdata"
 "$cov" export "$sim" -instr-profile="$target/sweep.profdata" -format=lcov >"$target/sweep.lcov"
 judge "$target/sweep.lcov"
+exit "$failed"

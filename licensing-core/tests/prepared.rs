@@ -57,7 +57,7 @@ impl Run {
 proptest! {
     #[test]
     fn it_makes_no_difference_whether_an_install_was_prepared(
-        [first, between, second] in [vec(0..4u32, 4), vec(0..4u32, 4), vec(0..4u32, 4)],
+        [first, then, between, second] in [vec(0..4u32, 4), vec(0..4u32, 4), vec(0..4u32, 4), vec(0..4u32, 4)],
         before in vec(0..12usize, 0..30),
         after in vec(0..12usize, 0..30),
         overtaken in prop::bool::weighted(0.3),
@@ -68,6 +68,8 @@ proptest! {
         let identity = Identity { user: text(), host: text(), display: text(), pid: 1, project: text() };
         run.ask(Command::OpenSession { token: Token([7; 16]), identity, address: None });
         before.iter().for_each(|step| run.work(*step));
+        // What it leaves out and somebody holds is a pool that goes with its last seat, now or after the preparation.
+        run.ask(Command::Install(license(&then).into()));
 
         let new = Arc::new(license(&second));
         let bytes = compiled::to_bytes(&new);

@@ -222,6 +222,7 @@ fn license_feature_lines_accept() {
         ("FEATURE f acme 1 1-jan-00 0 HOSTID=DEMO", "f", "1", "permanent", "uncounted", None),
         ("FEATURE f acme 1 1-jan-000 uncounted HOSTID=ANY", "f", "1", "permanent", "uncounted", None),
         ("FEATURE f acme 1 29-feb-2028 4294967295 SIGN=\"AA \\\n\t\tBB\"", "f", "1", "29-feb-2028", "4294967295", Some("AA BB")),
+        ("FEATURE f acme 1 permanent 5 SIGN=\"AA BB \\\n\t CC DD\\\n  EE  FF\"", "f", "1", "permanent", "5", Some("AA BB CC DDEE  FF")),
         ("INCREMENT f acme 1 permanent 5 SIGN=AA\\\nSN=7", "f", "1", "permanent", "5", Some("AA")),
         ("INCREMENT f acme 1 permanent 5 VENDOR_STRING=vi=0:at=200;x SIGN=\"A\"\\\n\tSN=7", "f", "1", "permanent", "5", Some("A")),
         ("INCREMENT f acme 1 permanent 5 NOTICE=\"größe “42” # no comment\" SIGN=A", "f", "1", "permanent", "5", Some("A")),

@@ -445,3 +445,20 @@ async fn an_independent_site_is_tried_when_the_first_has_no_master() {
     secondary.accept(Some(Secondary)).await.heartbeat().await;
     assert_eq!((client.server(), stage.dials(Primary)), (Some(address(Secondary)), 1));
 }
+
+/// However the servers of all sites fail: a client that starts before they do is no burden to them, nor to its own machine.
+#[tokio::test(start_paused = true)]
+async fn a_round_over_sites_that_all_fail_is_followed_by_a_pause() {
+    for swallowed in [false, true] {
+        let stage = Stage::new();
+        for role in Role::ALL.into_iter().filter(|_| swallowed) {
+            stage.cut(role);
+        }
+        let mut config = config("1@primary:2@secondary:3@tertiary".parse().unwrap());
+        config.connect_timeout = Duration::from_secs(10);
+        let error = connecting(&stage, config).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("within 10000 ms"), "{error}");
+        let dials = Role::ALL.map(|role| stage.dials(role));
+        assert!(dials.iter().all(|dials| (2..100).contains(dials)), "{dials:?} dials in ten seconds");
+    }
+}

@@ -147,6 +147,25 @@ fn acknowledged_stops_before_the_first_open_request() {
     assert_eq!(session.unanswered(), 0);
 }
 
+/// Otherwise a client that may not administer would have used up its numbers after so many tries.
+#[test]
+fn a_refused_request_is_over_and_acknowledged() {
+    let mut session = open();
+    let mut before = 0;
+    for name in 1..=2 * MAX_UNANSWERED as u64 {
+        session.submit(at(1), Action::Maintain { role: Role::Primary, on: true }, caller(name));
+        let message = session.next_message(at(1)).unwrap();
+        assert_eq!(in_short(&message), format!("call {name} after {before}"));
+        session.receive(at(1), message.id, Reply::Error("you are not an administrator".to_owned()));
+        assert!(
+            matches!(told(&mut session)[..], [(told, Err(RequestError::Refused { .. }))] if told == name)
+        );
+        assert_eq!(session.unanswered(), 0);
+        before = name;
+    }
+    assert_eq!(session.next_due(at(1)).map(|due| due > at(1)), Some(true), "nothing is left to be done now");
+}
+
 #[test]
 fn a_standby_is_sent_nothing_more_but_listened_to() {
     let mut session = open();

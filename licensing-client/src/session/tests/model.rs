@@ -15,6 +15,8 @@ struct Model {
     acknowledged: u64,
     next_handle: u64,
     held: BTreeSet<u64>,
+    /// Calls that were refused for good: never decided, and over all the same.
+    refused: BTreeSet<u64>,
 }
 
 impl Model {
@@ -26,6 +28,19 @@ impl Model {
                 answer(self.call(request.0, acknowledged.0, action))
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Refuses a checkout that the state has not seen, as servers do with what somebody may not ask; serves all else.
+    fn refuse(&mut self, request: &Request) -> Reply {
+        match request {
+            Request::Call { request: number, action: Action::Checkout { .. }, .. }
+                if !self.answers.contains_key(&number.0) =>
+            {
+                self.refused.insert(number.0);
+                Reply::Error(String::new())
+            }
+            request => self.serve(request),
         }
     }
 
@@ -70,6 +85,8 @@ enum Step {
     ServeUnknown(usize),
     /// A request under way is refused for now.
     Refuse(usize),
+    /// A request under way is refused for good.
+    RefuseForGood(usize),
     /// A reply under way arrives.
     Reply,
     Wait(u16),
@@ -88,6 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => index().prop_map(Step::Serve),
         1 => index().prop_map(Step::ServeUnknown),
         1 => index().prop_map(Step::Refuse),
+        1 => index().prop_map(Step::RefuseForGood),
         6 => Just(Step::Reply),
         2 => (0_u16..30_000).prop_map(Step::Wait),
     ]
@@ -152,6 +170,7 @@ impl World {
                 Some(Reply::Unknown(String::new()))
             }),
             Step::Refuse(index) => self.serve(*index, |_, _| Some(Reply::Busy { retry_after_ms: 5 })),
+            Step::RefuseForGood(index) => self.serve(*index, |model, request| Some(model.refuse(request))),
             Step::Reply => {
                 if let Some((id, reply)) = self.replies.pop_front() {
                     self.session.receive(self.now, id, reply);
@@ -219,7 +238,9 @@ proptest! {
         }
         world.heal();
         prop_assert!(world.waiting.is_empty(), "{:?} were never told", world.waiting.keys());
-        let numbers: Vec<u64> = world.model.answers.keys().copied().collect();
+        let model = &world.model;
+        let numbers: BTreeSet<u64> = model.answers.keys().chain(&model.refused).copied().collect();
+        let numbers: Vec<u64> = numbers.into_iter().collect();
         let gapless: Vec<u64> = (1..=numbers.len() as u64).collect();
         prop_assert_eq!(numbers, gapless);
         prop_assert_eq!(world.session.unanswered(), 0);

@@ -5,9 +5,9 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use licensing_client::blocking::Client;
+use licensing_client::blocking::{Client, DROP_LIMIT};
 use licensing_client::protocol::StatusFilter;
 use licensing_client::{ClientConfig, RequestError, SearchPath, ServerAddress};
 use licensing_daemon::{Daemon, LicenseFile, listen};
@@ -47,8 +47,11 @@ impl Far {
     }
 
     fn client(&self) -> Client {
-        let server = ServerAddress::new("127.0.0.1", self.port);
-        Client::connect(ClientConfig::new(SearchPath::server(server))).unwrap()
+        Client::connect(self.config()).unwrap()
+    }
+
+    fn config(&self) -> ClientConfig {
+        ClientConfig::new(SearchPath::server(ServerAddress::new("127.0.0.1", self.port)))
     }
 }
 
@@ -83,6 +86,30 @@ fn a_program_that_sleeps_keeps_its_seats_and_what_it_drops_goes_back() {
     drop(forgotten);
     let page = watcher.status(StatusFilter::default()).unwrap();
     assert_eq!((page.checkouts.len(), page.sessions), (0, 1));
+}
+
+/// A program that ends while nobody answers ends all the same, whatever it forgot to give back.
+#[test]
+fn whatever_is_dropped_without_a_master_in_reach_waits_a_second_and_no_longer() {
+    let server = Far::start();
+    let mut config = server.config();
+    // So long may a request take.
+    config.reconnect_timeout = DROP_LIMIT * 16;
+    let client = Client::connect(config).unwrap();
+    let seats = client.checkout("f1").send().unwrap();
+    drop(server);
+    let dropped = |what: Box<dyn std::any::Any>| {
+        let begun = Instant::now();
+        drop(what);
+        begun.elapsed()
+    };
+    let seats = dropped(Box::new(seats));
+    let client = dropped(Box::new(client));
+    for took in [seats, client] {
+        // A busy machine may add to it.
+        assert!(took < DROP_LIMIT * 8, "{took:?}");
+    }
+    assert!(seats >= DROP_LIMIT, "{seats:?}: a drop waits for the answer");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use licensing_client::protocol::{
     Hello, MAX_UNANSWERED, PROTOCOL_VERSIONS, Refusal, Reply, Request, ServerMessage, StatusFilter, Welcome,
 };
 use licensing_core::command::{Action, Identity, Removal};
-use licensing_core::id::{Handle, RequestId, Role, SessionId, Token};
-use licensing_core::outcome::Outcome;
+use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
+use licensing_core::outcome::{Answer, Outcome};
 use support::{FEATURES, Raw, TestTriad, bytes, read_to_end, refusal, text, wait_until};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -150,6 +150,33 @@ async fn a_flood_of_silent_connections_pushes_out_its_own_oldest() {
         begun.elapsed()
     );
     is_well(address).await;
+}
+
+/// Whoever has said hello is none of those who may be pushed out: neither a client nor one that is passed on to the master.
+#[tokio::test]
+async fn newcomers_push_out_nobody_who_has_said_hello() {
+    let triad = TestTriad::start(FEATURES, |config| config.limits.undecided = 2).await;
+    let standby = triad.address(Role::Tertiary);
+    wait_until("a standby that relays", async || {
+        let raw = Raw::connect_as(standby, Hello { relay: true, ..HELLO }).await;
+        (raw.whereabouts().role == Role::Primary).then_some(())
+    })
+    .await;
+    let mut here = Vec::new();
+    for relay in [true, false, true, false, true, false] {
+        here.push(Raw::connect_as(standby, Hello { relay, ..HELLO }).await);
+    }
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(standby).await.unwrap());
+    }
+    for stream in &mut silent[..8] {
+        assert_eq!(read_to_end(stream).await, b"");
+    }
+    for raw in &mut here {
+        assert!(matches!(raw.ask(status()).await, Reply::Status(_)));
+    }
+    is_well(standby).await;
 }
 
 #[tokio::test]
@@ -328,4 +355,70 @@ async fn a_long_status_comes_in_pages() {
     assert!(rest.servers.is_empty(), "only the first page carries more than checkouts");
     drop(held);
     client.close().await.unwrap();
+}
+
+/// Whatever is asked for and however small the pages: together they are what is on one page, in its order.
+#[tokio::test]
+async fn a_filtered_status_has_each_row_on_one_page() {
+    // Pools of several features between each other, some of a feature that nobody else has.
+    let features: String = "faabfabafffb"
+        .chars()
+        .zip(1..)
+        .map(|(name, number)| format!("INCREMENT {name} demo {number}.0 permanent 5 SIGN=0\n"))
+        .collect();
+    for rows in [1, 2, 3, 5, 100] {
+        let triad = TestTriad::start(&features, |config| config.limits.page_rows = rows).await;
+        let mut raw = Raw::connect(triad.address(Role::Primary)).await;
+        hold(&mut raw, &["f", "a", "f", "b", "f", "a", "f"]).await;
+        let (pools, checkouts) = walk(&mut raw, None).await;
+        assert_eq!((pools.len(), checkouts.len()), (12, 7), "{rows} rows");
+        for feature in ["a", "b", "f", "none"] {
+            let of = |all: &[(String, u64)]| -> Vec<(String, u64)> {
+                all.iter().filter(|(name, _)| name == feature).cloned().collect()
+            };
+            let expected = (of(&pools), of(&checkouts));
+            assert_eq!(walk(&mut raw, Some(feature)).await, expected, "{feature}, {rows} rows");
+        }
+    }
+}
+
+/// Seats of these features, one of each, in a session of their own.
+async fn hold(raw: &mut Raw, features: &[&str]) {
+    let text = String::new;
+    let identity = Identity { user: text(), host: text(), display: text(), pid: 1, project: text() };
+    let token = Token([1; 16]);
+    let opened = wait_until("a license", async || {
+        match raw.ask(Request::OpenSession { token, identity: identity.clone() }).await {
+            Reply::Answer(Answer { outcome: Outcome::SessionOpened { session }, .. }) => Some(session),
+            _ => None,
+        }
+    });
+    let session = opened.await;
+    for (request, feature) in (1..).zip(features) {
+        let action = Action::checkout(None, (*feature).to_owned(), "1".to_owned(), Seats(1), Vec::new());
+        let (request, acknowledged) = (RequestId(request), RequestId(request - 1));
+        let reply = raw.ask(Request::Call { session, token, request, acknowledged, action }).await;
+        assert!(
+            matches!(&reply, Reply::Answer(Answer { outcome: Outcome::Granted { .. }, .. })),
+            "{reply:?}"
+        );
+    }
+}
+
+/// The pools and the checkouts on all pages of a status: of which feature, and which.
+async fn walk(raw: &mut Raw, feature: Option<&str>) -> (Vec<(String, u64)>, Vec<(String, u64)>) {
+    let (mut pools, mut checkouts, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let mut filter = StatusFilter::default();
+        filter.feature = feature.map(str::to_owned);
+        let Reply::Status(page) = raw.ask(Request::Status { filter, after }).await else {
+            panic!("no status")
+        };
+        pools.extend(page.features.into_iter().map(|row| (row.name, u64::from(row.pool.0))));
+        checkouts.extend(page.checkouts.into_iter().map(|row| (row.feature, row.handle.0)));
+        after = page.more;
+        if after.is_none() {
+            return (pools, checkouts);
+        }
+    }
 }

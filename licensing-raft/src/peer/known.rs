@@ -233,4 +233,18 @@ mod tests {
         assert_eq!(median_time(own, &[HOUR], later), later);
         assert_eq!(median_time(own, &[], later), own);
     }
+
+    /// The true one may be a little behind the last entry or well ahead of it, and the wrong one anybody's.
+    #[test]
+    fn of_two_clocks_a_wrong_one_never_counts() {
+        let state = Timestamp(100 * HOUR as u64);
+        for apart in [-60_000, -300, -1, 0, 1, 300, 60_000] {
+            let truth = Timestamp(state.0.saturating_add_signed(apart));
+            for wrong in [-24 * HOUR, -HOUR, HOUR, 24 * HOUR] {
+                let own = Timestamp(truth.0.saturating_add_signed(wrong));
+                assert_eq!(median_time(own, &[-wrong], state), truth, "own {wrong}, truth {apart}");
+                assert_eq!(median_time(truth, &[wrong], state), truth, "the other's {wrong}, truth {apart}");
+            }
+        }
+    }
 }

@@ -212,7 +212,7 @@ async fn tell_of_mastership(mut mastership: Watcher<Mastership>, role: Role, ear
 
 /// Thousandths of a second that the monotonic clock of this host counts while a second passes; not a thousand on every other
 /// host.
-fn pace(seed: u64, role: Role) -> u32 {
+pub fn pace(seed: u64, role: Role) -> u32 {
     let random = Stream::new(seed, &format!("pace of the {role}"));
     if random.chance(50) { SLOWEST + random.below(u64::from(FASTEST - SLOWEST) + 1) as u32 } else { 1000 }
 }

@@ -24,8 +24,8 @@ const BEFORE_HANDOVER_US: u64 = 600_000;
 #[derive(Default)]
 pub(crate) struct Bounds {
     calm: Calm,
-    /// When somebody served last.
-    served_us: u64,
+    /// When somebody served last. Before that only the founder may have an entry at all, and without it nobody can lead.
+    served_us: Option<u64>,
     /// Handovers that each server's present life has taken back.
     taken_back: [u64; 3],
     standbys: [Standby; 3],
@@ -55,9 +55,9 @@ impl Bounds {
     fn somebody_serves<S: AroundNodes>(&mut self, site: &Site<S>, serving: Option<Role>) {
         let now_us = site.recorder.now_us();
         if serving.is_some() {
-            self.served_us = now_us;
+            self.served_us = Some(now_us);
         }
-        if now_us - self.served_us <= WITHOUT_MASTER_US {
+        if self.served_us.is_none_or(|served_us| now_us - served_us <= WITHOUT_MASTER_US) {
             return;
         }
         let is_member =

@@ -56,7 +56,7 @@ pub(crate) trait AroundNodes: Service<Server: HasNode> {}
 impl<S: Service<Server: HasNode>> AroundNodes for S {}
 
 /// Grace of a session: shorter than the default, so that ends of sessions are seen often.
-pub(crate) const GRACE: Duration = Duration::from_secs(6);
+pub const GRACE: Duration = Duration::from_secs(6);
 
 /// Entries after which a snapshot is made: few, so that there are many.
 const SNAPSHOT_EVERY: u64 = 200;

@@ -409,8 +409,7 @@ async fn hold(raw: &mut Raw, features: &[&str]) {
 async fn walk(raw: &mut Raw, feature: Option<&str>) -> (Vec<(String, u64)>, Vec<(String, u64)>) {
     let (mut pools, mut checkouts, mut after) = (Vec::new(), Vec::new(), None);
     loop {
-        let mut filter = StatusFilter::default();
-        filter.feature = feature.map(str::to_owned);
+        let filter = StatusFilter { feature: feature.map(str::to_owned), without_checkouts: false };
         let Reply::Status(page) = raw.ask(Request::Status { filter, after }).await else {
             panic!("no status")
         };

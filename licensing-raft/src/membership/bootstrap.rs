@@ -17,7 +17,7 @@ use openraft::async_runtime::WatchReceiver;
 
 use crate::membership::standing::{Standing, TriadId};
 use crate::peer::known::{ANSWER_TTL, UNSETTLED_INTERVAL};
-use crate::peer::message::{PeerReply, PeerRequest};
+use crate::peer::message::{PeerReply, PeerRequest, Report};
 use crate::shared::Shared;
 
 /// Works on the membership of this server until it is a full one.
@@ -152,12 +152,48 @@ fn joining(shared: &Shared, triad_id: Option<TriadId>, goal: &mut Option<LogInde
     let Some(leader) = leaders.next().and_then(|role| shared.survey.fresh(role)) else { return };
     let triad_id = triad_id.or(leader.report.standing.triad_id());
     if goal.is_none() {
-        *goal = leader.report.last_log_index;
+        *goal = everything(&leader.report);
     }
     let applied = shared.raft.metrics().borrow_watched().last_applied.map(|id| LogIndex(id.index));
     if let (Some(goal), Some(triad_id)) = (*goal, triad_id)
         && applied >= Some(goal)
     {
         let _ = change(shared, Standing::Member { triad_id });
+    }
+}
+
+/// What a leader holds, applied or not: what this server once acknowledged may be decided by that alone, and its
+/// acknowledgement may still be under way.
+fn everything(report: &Report) -> Option<LogIndex> {
+    report.last_log_index
+}
+
+#[cfg(test)]
+mod tests {
+    use licensing_core::edition::Edition;
+    use licensing_core::id::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn membership_comes_back_with_all_that_the_leader_holds_and_not_with_what_it_has_applied() {
+        let index = |index: u64| Some(LogIndex(index));
+        let report = |last_log_index, applied_index| Report {
+            role: Role::Primary,
+            boot: [0; 16],
+            standing: Standing::Member { triad_id: TriadId([1; 16]) },
+            leads: true,
+            last_log_index,
+            applied_index,
+            clock: Timestamp(0),
+            leaving: false,
+            software_version: String::new(),
+            known_edition: Edition::NEWEST,
+            readmitted: Vec::new(),
+        };
+        for (last, applied) in [(9, 5), (9, 9), (1, 0)] {
+            assert_eq!(everything(&report(index(last), index(applied))), index(last));
+        }
+        assert_eq!(everything(&report(index(3), None)), index(3));
     }
 }

@@ -1,6 +1,8 @@
 //! Servers that returned with less than they had acknowledged: the leader notes that it knows, and only then do they take
 //! entries again, and only its own.
 
+use std::time::Duration;
+
 use licensing_core::id::Role;
 use openraft::async_runtime::WatchReceiver;
 
@@ -41,13 +43,18 @@ fn third_follows(shared: &Shared, lost: Role, since: Instant) -> bool {
     let metrics = shared.raft.metrics();
     let metrics = metrics.borrow_watched();
     let since = since.elapsed();
-    // An answer may stand for an append that was made so much later (see `pipelined`).
-    let needed = shared.networks.append_patience;
+    let inexact = shared.networks.append_patience;
     shared.config.others().filter(|role| *role != lost).any(|third| {
         let acked =
             metrics.heartbeat.as_ref().and_then(|acked| acked.get(&third.number()).copied().flatten());
-        acked.is_some_and(|acked| acked.elapsed() + needed < since)
+        acked.is_some_and(|acked| is_newer(acked.elapsed(), inexact, since))
     })
+}
+
+/// Whether what was answered so long ago was asked after something that happened `since` ago. An answer may stand for an append
+/// that was made later than the one it answers, by as much as it is `inexact` (see `pipelined`).
+fn is_newer(answered: Duration, inexact: Duration, since: Duration) -> bool {
+    answered + inexact < since
 }
 
 impl Shared {
@@ -56,5 +63,25 @@ impl Shared {
         self.survey
             .fresh(peer)
             .is_some_and(|heard| heard.report.leads && heard.report.readmitted.contains(&self.boot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_may_be_older_than_the_loss_counts_for_nothing() {
+        let ms = Duration::from_millis;
+        for (answered, since, expected) in [
+            (0, 100, true),
+            (84, 100, true),
+            (85, 100, false),
+            (99, 100, false),
+            (100, 100, false),
+            (0, 15, false),
+        ] {
+            assert_eq!(is_newer(ms(answered), ms(15), ms(since)), expected, "{answered} of {since}");
+        }
     }
 }

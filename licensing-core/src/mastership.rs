@@ -27,14 +27,19 @@ pub struct Candidate {
     pub caught_up: bool,
     /// It has been up long enough since its last fall not to be a revolving door.
     pub stable: bool,
-    /// The operator keeps it from being master.
+    /// The operator keeps it from being master while another server can be.
     pub in_maintenance: bool,
 }
 
 impl Candidate {
     /// Whether it can be master now.
     pub fn is_eligible(&self) -> bool {
-        self.reachable && self.caught_up && self.stable && !self.in_maintenance
+        self.is_able() && !self.in_maintenance
+    }
+
+    /// Whether nothing but an operator's wish keeps it from being master.
+    fn is_able(&self) -> bool {
+        self.reachable && self.caught_up && self.stable
     }
 }
 
@@ -44,18 +49,19 @@ impl Candidate {
 /// 1. the operator's choice, if eligible;
 /// 2. the primary, if PRIMARY_IS_MASTER and eligible;
 /// 3. the current master, if eligible;
-/// 4. the primary, else the secondary, if eligible.
+/// 4. the primary, else the secondary, if eligible;
+/// 5. the current master, else the primary, else the secondary, if maintenance is all that keeps it from being eligible: it
+///    ends by a master's decision, so without this rule nobody could end it, and nobody would be served.
 pub fn desired_master(view: &MastershipView) -> Option<Role> {
-    let eligible = |role: Role| match role {
-        Role::Primary => view.candidates[0].is_eligible(),
-        Role::Secondary => view.candidates[1].is_eligible(),
-        Role::Tertiary => false,
+    let first = |wishes: &[Option<Role>], can: fn(&Candidate) -> bool| {
+        let mut wishes = wishes.iter().copied().flatten();
+        wishes.find(|role| view.candidates.get(role.place()).is_some_and(can))
     };
     let pinned = view.primary_is_master.then_some(Role::Primary);
-    [view.preferred, pinned, view.current, Some(Role::Primary), Some(Role::Secondary)]
-        .into_iter()
-        .flatten()
-        .find(|role| eligible(*role))
+    let otherwise = [view.current, Some(Role::Primary), Some(Role::Secondary)];
+    first(&[view.preferred, pinned], Candidate::is_eligible)
+        .or_else(|| first(&otherwise, Candidate::is_eligible))
+        .or_else(|| first(&otherwise, Candidate::is_able))
 }
 
 #[cfg(test)]
@@ -121,7 +127,14 @@ mod tests {
             "pinned t p e e -> p",
             "sticky t s e e -> s",
             "sticky - t r r -> -",
-            "sticky - t m l -> -",
+            "sticky - t u l -> -",
+            // maintenance does not keep the only one there from being master
+            "sticky - t m l -> p",
+            "pinned - t r m -> s",
+            "pinned - p m m -> p",
+            "pinned - s m m -> s",
+            "pinned p s m m -> s",
+            "pinned - t m m -> p",
             "pinned - - r r -> -",
         ] {
             check(line);

@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::machine::{Machine, Raft};
 use crate::mastership::Mastership;
 use crate::mastership::leader_sign::LeaderSign;
+use crate::mastership::patience::Patience;
 use crate::membership::returned::Returned;
 use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::Introduction;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) networks: PeerNetworks,
     pub(crate) survey: Survey,
     pub(crate) sign: LeaderSign,
+    pub(crate) patience: Patience,
     pub(crate) signs_of_life: SignsOfLife,
     pub(crate) grace: Grace,
     pub(crate) mastership: Watched<Mastership>,

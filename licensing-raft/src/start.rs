@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::error::StartError;
 use crate::machine::{Machine, Raft};
 use crate::mastership::leader_sign::LeaderSign;
+use crate::mastership::patience::Patience;
 use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
 use crate::membership::returned::Returned;
 use crate::membership::{bootstrap, upgrade};
@@ -104,6 +105,7 @@ pub(crate) async fn assemble(
         networks,
         survey: Survey::default(),
         sign: LeaderSign::new(),
+        patience: Patience::of(config.role),
         signs_of_life: SignsOfLife::default(),
         grace: Grace::new(config.session_grace),
         mastership,

@@ -5,6 +5,7 @@ pub(crate) mod handover;
 pub(crate) mod heartbeat;
 pub(crate) mod judge;
 pub(crate) mod leader_sign;
+pub(crate) mod patience;
 pub(crate) mod pin;
 pub(crate) mod resign;
 

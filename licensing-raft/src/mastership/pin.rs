@@ -4,13 +4,12 @@
 //! openraft's `transfer_leader` neither checks its target nor ever gives up: a target that dies at that moment leaves
 //! the old leader mute for good. So the target is checked before, and a watchdog ends a handover that does not end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use licensing_core::id::Role;
 use licensing_core::mastership::{Candidate, MastershipView, desired_master};
 use licensing_core::mutant::{Mutant, planted};
+use licensing_core::state::State;
 use openraft::ServerState;
 
 use crate::engine::looks::{self, LOOK};
@@ -23,14 +22,11 @@ use crate::time::Instant;
 /// A target this close to the tip catches up in a few milliseconds (measured: 5 to 17).
 const MAX_LAG: u64 = 64;
 
-/// After a handover that failed, its target is not tried again for this long.
-const PENALTY: Duration = Duration::from_millis(500);
-
 /// Hands over whenever another server should be master, until the node ends.
 pub(crate) async fn pin(shared: Arc<Shared>) {
     let mut metrics = shared.raft.metrics();
     let mut led_since: Option<(u64, Instant)> = None;
-    let mut penalties: BTreeMap<Role, Instant> = BTreeMap::new();
+    let mut asked_for = None;
     loop {
         tokio::select! {
             biased;
@@ -47,6 +43,7 @@ pub(crate) async fn pin(shared: Arc<Shared>) {
             Some((term, since)) if term == now.current_term => since,
             _ => {
                 led_since = Some((now.current_term, Instant::now()));
+                shared.patience.leads_again(|role| Some(shared.survey.of(role)?.report.boot));
                 Instant::now()
             }
         };
@@ -54,11 +51,18 @@ pub(crate) async fn pin(shared: Arc<Shared>) {
         if shared.is_leaving() || is_green(&shared, since) {
             continue;
         }
-        penalties.retain(|_, until| Instant::now() < *until);
-        let Some(target) = wanted_elsewhere(&shared, &now, &penalties) else { continue };
-        if !hand_over(&shared, target).await {
+        let preferred = shared.machine.look(State::preferred_master);
+        if let Some(role) = preferred.filter(|_| preferred != asked_for) {
+            shared.patience.forget(role);
+        }
+        asked_for = preferred;
+        let Some(target) = wanted_elsewhere(&shared, &now) else { continue };
+        let boot = shared.survey.of(target).map(|heard| heard.report.boot);
+        if hand_over(&shared, target).await {
+            boot.inspect(|boot| shared.patience.taken(target, *boot));
+        } else {
             tracing::warn!("the handover to the {target} failed, this server goes on");
-            penalties.insert(target, Instant::now() + PENALTY);
+            shared.patience.failed(target);
         }
     }
 }
@@ -70,7 +74,7 @@ fn is_green(shared: &Shared, since: Instant) -> bool {
     !flaps && shared.config.role.may_serve() && since.elapsed() < shared.config.timings.heartbeat() * 4
 }
 
-fn wanted_elsewhere(shared: &Shared, metrics: &Metrics, penalties: &BTreeMap<Role, Instant>) -> Option<Role> {
+fn wanted_elsewhere(shared: &Shared, metrics: &Metrics) -> Option<Role> {
     let own = shared.config.role;
     let (preferred, maintenance) = shared.machine.look(|state| {
         (state.preferred_master(), [Role::Primary, Role::Secondary].map(|role| state.in_maintenance(role)))
@@ -80,7 +84,7 @@ fn wanted_elsewhere(shared: &Shared, metrics: &Metrics, penalties: &BTreeMap<Rol
         if role == own {
             return Candidate { reachable: true, caught_up: true, stable: true, in_maintenance };
         }
-        peer_candidate(shared, metrics, role, in_maintenance, penalties.contains_key(&role))
+        peer_candidate(shared, metrics, role, in_maintenance, shared.patience.spares(role))
     };
     let view = MastershipView {
         primary_is_master: shared.config.primary_is_master,
@@ -96,7 +100,7 @@ pub(super) fn peer_candidate(
     metrics: &Metrics,
     role: Role,
     in_maintenance: bool,
-    penalty: bool,
+    is_spared: bool,
 ) -> Candidate {
     if planted(Mutant::BlindHandover) {
         return Candidate { reachable: true, caught_up: true, stable: true, in_maintenance };
@@ -114,7 +118,7 @@ pub(super) fn peer_candidate(
     Candidate {
         reachable: reachable && member,
         caught_up: matched.is_some() && lag <= MAX_LAG,
-        stable: stable && !penalty || planted(Mutant::FailbackFlaps),
+        stable: stable && !is_spared || planted(Mutant::FailbackFlaps),
         in_maintenance,
     }
 }

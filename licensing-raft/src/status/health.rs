@@ -63,7 +63,8 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     let report = heard.report.clone();
     let remark = if up {
         let still = shared.advance.stands_still(role);
-        peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms, still)
+        let remark = peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms, still);
+        joined(remark.into_iter().chain(shared.patience.remark(role)))
     } else {
         trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
     };

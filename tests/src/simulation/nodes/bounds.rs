@@ -62,19 +62,12 @@ impl Bounds {
         }
         let is_member =
             |role: Role| site.awake(role).is_some_and(|server| server.node().servers()[role.place()].member);
-        let in_maintenance = |of: Role, role: Role| {
-            site.awake(of).is_some_and(|server| server.node().look(|state| state.in_maintenance(role)))
-        };
         let roles = site.service.roles();
         let pairs = roles.iter().flat_map(|one| roles.iter().map(move |other| (*one, *other)));
         // A single server is its own quorum.
         for (one, other) in pairs.filter(|(one, other)| one < other || roles.len() == 1) {
             let calm_us = now_us - self.calm.since_us(one, other);
-            // Operators may keep a server from being master, whoever else is there.
-            let is_free =
-                |role: Role| role.may_serve() && ![one, other].iter().any(|of| in_maintenance(*of, role));
-            let one_is_free = is_free(one) || is_free(other);
-            if calm_us > WITHOUT_MASTER_US && is_member(one) && is_member(other) && one_is_free {
+            if calm_us > WITHOUT_MASTER_US && is_member(one) && is_member(other) {
                 site.fail(claim::SOMEBODY_SERVES, format!("the {one} and the {other}, at {now_us} us"));
             }
         }

@@ -1,4 +1,4 @@
-//! Several sites in one search path (`1@primary:2@secondary`): which one a client takes, and what happens when none has a master.
+//! Which server a client takes: of several sites in one search path (`1@primary:2@secondary`), and behind a load balancer.
 
 mod scripted;
 
@@ -48,4 +48,25 @@ async fn a_round_over_sites_that_all_fail_is_followed_by_a_pause() {
         let dials = Role::ALL.map(|role| stage.dials(role));
         assert!(dials.iter().all(|dials| (2..100).contains(dials)), "{dials:?} dials in ten seconds");
     }
+}
+
+/// The servers behind a load balancer pass a client on only while they know a master that they can reach.
+#[tokio::test(start_paused = true)]
+async fn behind_a_balancer_a_standby_that_learns_of_a_master_is_dialed_anew() {
+    let stage = Stage::new();
+    let [mut balancer, _, _] = stage.triad().0;
+    let mut config = config("1@primary".parse().unwrap());
+    config.relay = true;
+    let connecting = connecting(&stage, config);
+    let mut standby = balancer.accept(None).await;
+    let begin = Instant::now();
+    standby.moved(Some(Secondary)).await;
+    standby.hung_up().await;
+    // It knows the master now, and cannot reach it yet.
+    for _ in 0..3 {
+        balancer.accept(Some(Secondary)).await.hung_up().await;
+    }
+    balancer.accept(Some(Primary)).await.open_session().await;
+    connecting.await.unwrap().unwrap();
+    assert!(millis_since(begin) < 100, "{} ms", millis_since(begin));
 }

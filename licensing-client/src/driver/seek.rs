@@ -275,6 +275,13 @@ impl Seek {
             Some(master) => format!("{address} says that the {} is master", master.role),
             None => format!("{address} knows of no master"),
         };
+        if self.dialer.hello.relay && whereabouts.master.is_some() {
+            // It could not pass this connection on when it was made, and may now pass on a new one. Whoever else is told of is
+            // behind the same address.
+            drop(connection);
+            self.failed(place, word);
+            return None;
+        }
         let candidate = &mut self.candidates[place];
         candidate.last = Some(word);
         candidate.settled = true;

@@ -20,13 +20,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::table::Table;
+use self::table::{Found, Table};
 
 /// The next address of a host is tried beside the one before when that has not answered for so long.
 const STAGGER: Duration = Duration::from_millis(150);
-
-/// What a look-up has come to; `None` while it is under way.
-type Found = Option<Result<Vec<IpAddr>, String>>;
 
 type Resolve = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::{Found, kept};
+use super::kept;
 
 /// Hosts kept: a search path names a few sites of three servers each. The one that was needed longest ago goes.
 const MAX_HOSTS: usize = 64;
@@ -18,6 +18,9 @@ const MAX_ADDRESSES: usize = 8;
 
 /// A name is looked up so often at most, however often its host is dialed.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a look-up has come to; `None` while it is under way.
+pub(super) type Found = Option<Result<Vec<IpAddr>, String>>;
 
 /// See the module.
 #[derive(Default)]

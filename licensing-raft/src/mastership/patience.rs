@@ -30,6 +30,8 @@ pub(crate) struct Patience {
 struct Tries {
     /// When it took the mastership last, and in which of its lives.
     taken: Option<(Instant, [u8; 16])>,
+    /// When it was found to have lost it, soon, and in which of its lives it had taken it.
+    lost: Option<(Instant, [u8; 16])>,
     failed: u32,
     until: Instant,
 }
@@ -51,16 +53,27 @@ impl Patience {
         tries_of(&mut self.lock(), role).taken = Some((Instant::now(), boot));
     }
 
-    /// This server leads again; `boot` tells which life of a server is known now. Whoever took the mastership from it and was
-    /// started anew since has another judge (`Heard::is_stable`).
-    pub(crate) fn leads_again(&self, boot: impl Fn(Role) -> Option<[u8; 16]>) {
-        for (role, tries) in &mut *self.lock() {
+    /// This server leads again: whoever took the mastership from it has lost it.
+    pub(crate) fn leads_again(&self) {
+        for tries in self.lock().values_mut() {
             let Some((at, life)) = tries.taken.take() else { continue };
             if at.elapsed() >= KEPT {
                 tries.failed = 0;
-            } else if boot(*role) == Some(life) {
-                tries.fail(self.longest);
+            } else {
+                tries.lost = Some((Instant::now(), life));
             }
+        }
+    }
+
+    /// It was heard at this moment, in this life. Whoever lost the mastership and was started anew since has another judge
+    /// (`Heard::is_stable`).
+    pub(crate) fn heard(&self, role: Role, at: Instant, boot: [u8; 16]) {
+        let mut tries = self.lock();
+        let Some(tries) = tries.get_mut(&role) else { return };
+        if let Some((_, life)) = tries.lost.take_if(|(lost, _)| *lost < at)
+            && life == boot
+        {
+            tries.fail(self.longest);
         }
     }
 
@@ -77,7 +90,7 @@ impl Patience {
     /// What an administrator should know, once it is no matter of moments.
     pub(crate) fn remark(&self, role: Role) -> Option<String> {
         let tries = self.lock();
-        let tries = tries.get(&role).filter(|tries| tries.failed > 1)?;
+        let tries = tries.get(&role).filter(|tries| tries.failed > 2)?;
         let left_s = tries.until.duration_since(Instant::now()).as_secs();
         let failed = tries.failed;
         (left_s > 0).then(|| {
@@ -101,7 +114,7 @@ impl Tries {
 }
 
 fn tries_of(tries: &mut BTreeMap<Role, Tries>, role: Role) -> &mut Tries {
-    tries.entry(role).or_insert_with(|| Tries { taken: None, failed: 0, until: Instant::now() })
+    tries.entry(role).or_insert_with(|| Tries { taken: None, lost: None, failed: 0, until: Instant::now() })
 }
 
 #[cfg(test)]
@@ -110,6 +123,7 @@ mod tests {
 
     const LIFE: [u8; 16] = [1; 16];
     const NEXT_LIFE: [u8; 16] = [2; 16];
+    const MOMENT: Duration = Duration::from_millis(1);
 
     async fn pass(duration: Duration) {
         tokio::time::advance(duration).await;
@@ -122,7 +136,9 @@ mod tests {
         for _ in 0..12 {
             patience.taken(Role::Primary, LIFE);
             pass(Duration::from_millis(600)).await;
-            patience.leads_again(|_| Some(LIFE));
+            patience.leads_again();
+            pass(MOMENT).await;
+            patience.heard(Role::Primary, Instant::now(), LIFE);
             let begun = tokio::time::Instant::now();
             while patience.spares(Role::Primary) {
                 pass(Duration::from_millis(100)).await;
@@ -139,15 +155,18 @@ mod tests {
         patience.failed(Role::Primary);
         patience.failed(Role::Primary);
         assert!(patience.spares(Role::Primary) && !patience.spares(Role::Secondary));
-        assert!(patience.remark(Role::Primary).is_none(), "it is no matter of seconds yet");
         pass(Duration::from_secs(1)).await;
         patience.taken(Role::Primary, LIFE);
         pass(Duration::from_millis(100)).await;
-        patience.leads_again(|_| Some(NEXT_LIFE));
+        patience.leads_again();
+        // What it said before it died.
+        patience.heard(Role::Primary, Instant::now(), LIFE);
+        pass(MOMENT).await;
+        patience.heard(Role::Primary, Instant::now(), NEXT_LIFE);
         assert!(!patience.spares(Role::Primary));
         patience.taken(Role::Primary, LIFE);
         pass(KEPT).await;
-        patience.leads_again(|_| Some(LIFE));
+        patience.leads_again();
         patience.failed(Role::Primary);
         pass(FIRST_PAUSE).await;
         assert!(!patience.spares(Role::Primary), "the row began anew");

@@ -43,7 +43,7 @@ pub(crate) async fn pin(shared: Arc<Shared>) {
             Some((term, since)) if term == now.current_term => since,
             _ => {
                 led_since = Some((now.current_term, Instant::now()));
-                shared.patience.leads_again(|role| Some(shared.survey.of(role)?.report.boot));
+                shared.patience.leads_again();
                 Instant::now()
             }
         };
@@ -83,6 +83,9 @@ fn wanted_elsewhere(shared: &Shared, metrics: &Metrics) -> Option<Role> {
         let in_maintenance = maintenance[role.place()];
         if role == own {
             return Candidate { reachable: true, caught_up: true, stable: true, in_maintenance };
+        }
+        if let Some(heard) = shared.survey.fresh(role) {
+            shared.patience.heard(role, heard.at, heard.report.boot);
         }
         peer_candidate(shared, metrics, role, in_maintenance, shared.patience.spares(role))
     };

@@ -5,9 +5,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use licensing_raft::testing::{Gate, MemoryDisk};
+use licensing_raft::testing::{Gate, MemoryDisk, SimulatedStream};
 use licensing_raft::{Environment, Node};
-use tokio::io::DuplexStream;
 
 use crate::builder::DaemonBuilder;
 use crate::config::DaemonConfig;
@@ -54,8 +53,12 @@ impl SimulatedServer {
     }
 
     /// Serves one connection, of a client or a peer, until it ends.
-    pub fn serve(&self, stream: DuplexStream, from: SocketAddr) -> impl Future<Output = ()> + Send + use<> {
-        port::serve(self.server.clone(), stream, Far(from))
+    pub fn serve<S: Into<SimulatedStream>>(
+        &self,
+        stream: S,
+        from: SocketAddr,
+    ) -> impl Future<Output = ()> + Send + use<S> {
+        port::serve(self.server.clone(), stream.into(), Far(from))
     }
 
     /// The node inside.

@@ -3,21 +3,44 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use licensing_core::id::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 use licensing_core::address::ServerAddress;
+
+use crate::ending::Resetting;
 
 /// A connection to a peer.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A connection that was made.
+pub struct Dialed {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) resets_from: Option<SocketAddr>,
+}
+
+impl Dialed {
+    /// A connection of which nothing is promised.
+    pub fn new(stream: impl Stream + 'static) -> Dialed {
+        Dialed { stream: Box::new(stream), resets_from: None }
+    }
+
+    /// A connection that comes from `own`, its local address, and that this process, as long as it lives, ends by a reset and never in
+    /// good order. Whoever accepts it takes an orderly end for the death of this process, and need not wait for the lease then.
+    pub fn resetting(stream: impl Stream + 'static, own: SocketAddr) -> Dialed {
+        Dialed { stream: Box::new(stream), resets_from: Some(own) }
+    }
+}
+
 /// A connection being made.
-pub type Dialing = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+pub type Dialing = Pin<Box<dyn Future<Output = io::Result<Dialed>> + Send>>;
 
 /// The wall clock of this host.
 pub trait Clock: Send + Sync {
@@ -34,6 +57,9 @@ pub trait Randomness: Send + Sync {
 /// The way to the other servers.
 pub trait Dialer: Send + Sync {
     /// A connection to this address.
+    ///
+    /// Errors: "connection refused" only if nobody listens at any address that this name has; it is taken for a part of the
+    /// evidence that the process there is dead.
     fn dial(&self, address: &ServerAddress) -> Dialing;
 }
 
@@ -87,10 +113,27 @@ impl Dialer for TcpDialer {
     fn dial(&self, address: &ServerAddress) -> Dialing {
         let (host, port) = (address.host.clone(), address.port);
         Box::pin(async move {
-            let connecting = tokio::net::TcpStream::connect((host.as_str(), port));
-            let stream = crate::time::timeout(CONNECT_TIMEOUT, connecting).await??;
+            let stream = crate::time::timeout(CONNECT_TIMEOUT, connect(&host, port)).await??;
             stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
+            let own = stream.local_addr()?;
+            Ok(Dialed::resetting(Resetting::new(stream), own))
         })
     }
+}
+
+/// To the first address of this name that takes a connection. If none does, the error is "refused" only if all of them refused.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut failed: Option<io::Error> = None;
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error)
+                if failed.as_ref().is_none_or(|failed| failed.kind() == io::ErrorKind::ConnectionRefused) =>
+            {
+                failed = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
 }

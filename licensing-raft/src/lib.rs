@@ -74,6 +74,7 @@ mod sessions;
 mod status;
 
 // What all of them share.
+mod ending;
 mod shared;
 
 // The other servers, the disk, the engine.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io;
+#[cfg(feature = "testing")]
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 #[cfg(feature = "testing")]
@@ -323,17 +325,18 @@ impl Node {
     /// Serves a connection that began with [`crate::PEER_PREAMBLE`], which has been read. It moves to the node's own thread,
     /// whichever runtime accepted it. `from` is for logs.
     pub fn accept_peer(&self, stream: TcpStream, from: String) {
+        let seen = stream.peer_addr().ok();
         let stream = stream.into_std();
-        accept::accept(self.shared.clone(), move || TcpStream::from_std(stream?), from, Read::Preamble);
+        accept::accept(self.shared.clone(), move || TcpStream::from_std(stream?), from, seen, Read::Preamble);
     }
 
-    /// [`Node::accept_peer`] for a connection that is no TCP.
+    /// [`Node::accept_peer`] for a connection that is no TCP; `seen` is the address that it comes from.
     #[cfg(feature = "testing")]
-    pub fn accept_peer_on<S>(&self, stream: S, from: String)
+    pub fn accept_peer_on<S>(&self, stream: S, from: String, seen: Option<SocketAddr>)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        accept::accept(self.shared.clone(), move || Ok(stream), from, Read::Preamble);
+        accept::accept(self.shared.clone(), move || Ok(stream), from, seen, Read::Preamble);
     }
 
     /// The node's own thread, for a handful of short tasks whose steps alternate with the node's: each saves two wake-ups

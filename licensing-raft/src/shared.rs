@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use licensing_core::id::{LogIndex, Timestamp};
 use licensing_core::state::State;
@@ -17,7 +18,9 @@ use crate::engine::watch::Watched;
 use crate::environment::Environment;
 use crate::machine::{Machine, Raft};
 use crate::mastership::Mastership;
+use crate::mastership::former_lease::FormerLease;
 use crate::mastership::leader_sign::LeaderSign;
+use crate::mastership::lives::{Boot, Lives};
 use crate::mastership::patience::Patience;
 use crate::membership::returned::Returned;
 use crate::membership::standing::{StandingKeeper, TriadId};
@@ -44,13 +47,15 @@ pub(crate) struct Shared {
     pub(crate) networks: PeerNetworks,
     pub(crate) survey: Survey,
     pub(crate) sign: LeaderSign,
+    pub(crate) lives: Lives,
+    pub(crate) former_lease: FormerLease,
     pub(crate) patience: Patience,
     pub(crate) signs_of_life: SignsOfLife,
     pub(crate) grace: Grace,
     pub(crate) mastership: Watched<Mastership>,
     pub(crate) started: Instant,
     pub(crate) log: LogStore,
-    pub(crate) boot: [u8; 16],
+    pub(crate) boot: Boot,
     pub(crate) introduction: Introduction,
     pub(crate) troubles: [Arc<Mutex<Option<String>>>; 3],
     pub(crate) remarks: Vec<String>,
@@ -90,6 +95,13 @@ impl Shared {
     /// See [`Standing::bound_to`].
     pub(crate) fn bound_to(&self) -> Option<TriadId> {
         self.standing.read().bound_to(self.has_history())
+    }
+
+    /// How much longer a lease may run that this server granted before it was started; zero if none can.
+    pub(crate) fn former_lease_left(&self) -> Duration {
+        let may_run = self.former_lease.may_run(self.is_new.load(Ordering::SeqCst));
+        let left = || self.config.timings.lease().saturating_sub(self.started.elapsed());
+        if may_run { left() } else { Duration::ZERO }
     }
 
     pub(crate) fn triad_time(&self) -> Timestamp {

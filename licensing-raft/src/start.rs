@@ -15,9 +15,11 @@ use crate::engine::watch::Watched;
 use crate::environment::Environment;
 use crate::error::StartError;
 use crate::machine::{Machine, Raft};
+use crate::mastership::former_lease::FormerLease;
 use crate::mastership::leader_sign::LeaderSign;
+use crate::mastership::lives::{Boot, Lives};
 use crate::mastership::patience::Patience;
-use crate::mastership::{Mastership, campaign, heartbeat, judge, pin};
+use crate::mastership::{Mastership, campaign, evidence, heartbeat, judge, pin};
 use crate::membership::returned::Returned;
 use crate::membership::{bootstrap, upgrade};
 use crate::peer::asking;
@@ -50,15 +52,21 @@ pub(crate) async fn assemble(
     failure: Failure,
     tasks: NodeTasks,
 ) -> Result<Arc<Shared>, StartError> {
+    let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
+    let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
+    let boot: Boot = boot[..16].try_into().unwrap_or_default();
     let introduction = Introduction {
         role: config.role,
+        boot,
         triad: config.triad.clone(),
         rules: settings::rules(&config),
         key: config.peer_key.clone(),
     };
+    let former_lease = FormerLease::of(config.role, store.log.vote().as_ref());
     let kept = store.log.clone();
     let is_purged: IsPurged = Arc::new(move |index| kept.is_purged(index));
     let troubles: [Arc<Mutex<Option<String>>>; 3] = Default::default();
+    let lives = Lives::new();
     let links = Role::ALL.map(|target| {
         config.others().any(|role| role == target).then(|| {
             let route = Route {
@@ -69,6 +77,7 @@ pub(crate) async fn assemble(
                 log: store.log.clone(),
                 environment: environment.clone(),
                 trouble: troubles[target.place()].clone(),
+                lives: lives.clone(),
             };
             PeerLinks {
                 log: Link::start(route.clone(), Lane::Log, &tasks),
@@ -84,10 +93,8 @@ pub(crate) async fn assemble(
         config.timings.lease().min(Duration::from_millis(150)).max(config.timings.heartbeat() * 2);
     // Half of what the lease has to spare; the other half is for the time between looks at it.
     let append_patience = config.timings.lease_margin() / 2;
-    let networks = PeerNetworks { links, append_ttl, append_patience };
+    let networks = PeerNetworks { links, append_ttl, append_patience, told_to_lead: Arc::default() };
     let machine = Machine::new(store.shelf.clone(), config.known_edition);
-    let engine = |error: &dyn std::fmt::Display| StartError::Engine(error.to_string());
-    let boot = environment.randomness.bytes().map_err(|error| engine(&error))?;
     let raft_config = Arc::new(settings::of_openraft(&config).validate().map_err(|error| engine(&error))?);
     let raft =
         Raft::new(config.role.number(), raft_config, networks.clone(), store.log.clone(), machine.clone())
@@ -105,13 +112,15 @@ pub(crate) async fn assemble(
         networks,
         survey: Survey::default(),
         sign: LeaderSign::new(),
+        lives,
+        former_lease,
         patience: Patience::of(config.role),
         signs_of_life: SignsOfLife::default(),
         grace: Grace::new(config.session_grace),
         mastership,
         started: Instant::now(),
         log: store.log,
-        boot: boot[..16].try_into().unwrap_or_default(),
+        boot,
         introduction,
         troubles,
         remarks: store.remarks,
@@ -134,6 +143,8 @@ pub(crate) async fn assemble(
     });
     for role in shared.config.others() {
         shared.tasks.spawn(asking::survey(shared.clone(), role));
+        shared.tasks.spawn(asking::keep_quiet_lane(shared.clone(), role));
+        shared.tasks.spawn(evidence::gather(shared.clone(), role));
     }
     shared.tasks.spawn(bootstrap::settle(shared.clone()));
     shared.tasks.spawn(campaign::campaign(shared.clone()));

@@ -13,7 +13,7 @@ use licensing_core::command::{Action, Call, Command, Identity};
 use licensing_core::id::{Handle, RequestId, Role, Seats, SessionId, Token};
 use licensing_core::license::License;
 use licensing_core::outcome::{Answer, Outcome};
-use licensing_raft::environment::{Dialer, Dialing, Environment, Stream};
+use licensing_raft::environment::{Dialed, Dialer, Dialing, Environment};
 use licensing_raft::{Mastership, Node, NodeConfig, PEER_PREAMBLE, ProposeError, ServerAddress, StartError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
@@ -366,10 +366,10 @@ impl Dialer for MemoryDialer {
             tokio::spawn(async move {
                 let mut preamble = [0; 4];
                 if acceptor_end.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
-                    target.accept_peer_on(acceptor_end, from.to_string());
+                    target.accept_peer_on(acceptor_end, from.to_string(), None);
                 }
             });
-            Ok(Box::new(dialer_end) as Box<dyn Stream>)
+            Ok(Dialed::new(dialer_end))
         })
     }
 }

@@ -57,7 +57,7 @@ async fn open<S: Wire>(server: Arc<Server>, mut stream: S, from: Far, place: Pla
         Ok(Err(problem)) => debug!(%from, "{problem}, closed"),
         Ok(Ok(Opening::Peer)) => {
             drop(place);
-            stream.hand_to(&server.node, from.to_string());
+            stream.hand_to(&server.node, from);
         }
         Ok(Ok(Opening::Client)) => match server.elsewhere().cloned() {
             None => client_port::serve(server, stream, from, deadline, place).await,

@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::far::Far;
+
 /// Bytes both ways, which can be taken apart into one half for each.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     type Reading: AsyncRead + Send + Unpin;
@@ -26,7 +28,7 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     fn divide(self) -> (Self::Reading, Self::Writing);
 
     /// Hands the connection to the node: it is a peer's.
-    fn hand_to(self, node: &Node, from: String);
+    fn hand_to(self, node: &Node, from: Far);
 }
 
 impl Wire for TcpStream {
@@ -47,21 +49,21 @@ impl Wire for TcpStream {
         self.into_split()
     }
 
-    fn hand_to(self, node: &Node, from: String) {
-        node.accept_peer(self, from);
+    fn hand_to(self, node: &Node, from: Far) {
+        node.accept_peer(self, from.to_string());
     }
 }
 
 #[cfg(feature = "testing")]
-impl Wire for tokio::io::DuplexStream {
-    type Reading = tokio::io::ReadHalf<tokio::io::DuplexStream>;
-    type Writing = tokio::io::WriteHalf<tokio::io::DuplexStream>;
+impl Wire for licensing_raft::testing::SimulatedStream {
+    type Reading = tokio::io::ReadHalf<licensing_raft::testing::SimulatedStream>;
+    type Writing = tokio::io::WriteHalf<licensing_raft::testing::SimulatedStream>;
 
     fn divide(self) -> (Self::Reading, Self::Writing) {
         tokio::io::split(self)
     }
 
-    fn hand_to(self, node: &Node, from: String) {
-        node.accept_peer_on(self, from);
+    fn hand_to(self, node: &Node, from: Far) {
+        node.accept_peer_on(self, from.to_string(), Some(from.0));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! "Leader" is not "may serve": a leader that has lost its quorum does not know it, and one that is handing over has
 //! already stopped. A server serves when it leads, is not the tertiary, is not handing over, has applied an entry of
-//! its own term, and a quorum has answered it within the lease minus a margin.
+//! its own term, a quorum has answered it within the lease minus a margin, and it has a connection left with somebody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// Keeps the watched mastership true until the node ends.
 pub(crate) async fn publish(shared: Arc<Shared>, sender: Watched<Mastership>) {
     let mut metrics = shared.raft.metrics();
+    let mut news = shared.lives.news();
     loop {
         let (now, lease_left) = {
             let metrics = metrics.borrow_watched();
@@ -49,6 +50,7 @@ pub(crate) async fn publish(shared: Arc<Shared>, sender: Watched<Mastership>) {
                 sender.send_replace(Mastership::unknown(shared.config.role));
                 return;
             },
+            _ = news.changed() => {}
             () = next_look(&shared, lease_left) => {}
         }
     }
@@ -105,6 +107,8 @@ fn judge(shared: &Shared, metrics: &RaftMetrics<Types>) -> Mastership {
             .last_applied
             .is_some_and(|applied| **applied.committed_leader_id() == metrics.current_term);
         let entitled = own_role.may_serve() || planted(Mutant::TertiaryServes);
+        // Nobody can have heard it, whatever the lease says: it has no way left to either of the others.
+        let quorum = quorum && !shared.lives.is_cut_off();
         let serving = entitled && quorum && settled && !shared.is_handing_over();
         return Mastership { own_role, master: serving.then_some(own_role), serving, quorum };
     }

@@ -1,10 +1,13 @@
 //! Who may serve, and keeping that where it should be.
 
 pub(crate) mod campaign;
+pub(crate) mod evidence;
+pub(crate) mod former_lease;
 pub(crate) mod handover;
 pub(crate) mod heartbeat;
 pub(crate) mod judge;
 pub(crate) mod leader_sign;
+pub(crate) mod lives;
 pub(crate) mod patience;
 pub(crate) mod pin;
 pub(crate) mod resign;

@@ -1,6 +1,7 @@
 //! A connection of a peer, from its first byte to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpListener;
 
 use crate::PEER_PREAMBLE;
+use crate::ending::{self, Observed};
+use crate::mastership::lives::Life;
 use crate::peer::answers;
 use crate::peer::frame::FrameError;
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError};
@@ -31,7 +34,9 @@ pub(crate) enum Read {
 pub(crate) async fn accept_all(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => accept(shared.clone(), move || Ok(stream), from.to_string(), Read::Nothing),
+            Ok((stream, from)) => {
+                accept(shared.clone(), move || Ok(stream), from.to_string(), Some(from), Read::Nothing);
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -40,11 +45,13 @@ pub(crate) async fn accept_all(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-/// Hears who it is, and answers what it asks. Returns at once; `stream` is called where the connection is served.
+/// Hears who it is, and answers what it asks. Returns at once; `stream` is called where the connection is served. `seen` is the
+/// address that it comes from, where that is known.
 pub(crate) fn accept<S>(
     shared: Arc<Shared>,
     stream: impl FnOnce() -> io::Result<S> + Send + 'static,
     from: String,
+    seen: Option<SocketAddr>,
     read: Read,
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -55,8 +62,8 @@ pub(crate) fn accept<S>(
     let number = shared.reception.begin();
     let connections = shared.connections.clone();
     connections.spawn(async move {
-        let stream = match stream() {
-            Ok(stream) => stream,
+        let (stream, ending) = match stream() {
+            Ok(stream) => Observed::new(stream),
             Err(error) => {
                 return tracing::warn!("the connection of a peer at {from} cannot be used: {error}");
             }
@@ -81,11 +88,14 @@ pub(crate) fn accept<S>(
         };
         match met {
             Ok(Ok(proven)) => {
+                let life = Life { role: proven.peer, boot: proven.boot };
+                let ending = ending::is_straight(proven.resets_from, seen).then_some(ending);
+                let connection = shared.lives.dialed_by(life, ending);
                 let replaced = shared.reception.replace(proven.peer, proven.lane);
                 tokio::select! {
                     biased;
                     _ = replaced => {}
-                    () = answers::serve(shared, proven) => {}
+                    () = answers::serve(shared.clone(), proven, connection) => {}
                 }
             }
             // It has gone away by itself, as one that starts or stops does; whoever refused says why.

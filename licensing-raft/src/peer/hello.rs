@@ -10,6 +10,7 @@
 //! A proof is an HMAC over everything both sides have said. Without a configured key an agreed zero key is used: the
 //! exchange is the same and proves nothing, which is why the server then insists on loopback addresses.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hmac::Mac;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 
 use crate::config::PeerKey;
+use crate::mastership::lives::Boot;
 use crate::membership::standing::TriadId;
 use crate::peer::frame::{FrameError, FrameKeys, FrameReader, FrameWriter, HmacSha256, hmac};
 use crate::peer::message::{Lane, PEER_PROTOCOLS};
@@ -45,6 +47,10 @@ pub(crate) struct Hello {
     /// The triad that it is bound to, if any.
     pub(crate) triad_id: Option<TriadId>,
     pub(crate) lane: Lane,
+    /// Differs after every start.
+    boot: Boot,
+    /// From a dialer that ends this connection by a reset as long as it lives: its own address.
+    resets_from: Option<SocketAddr>,
     nonce: [u8; 32],
     /// What later versions want to say besides, by number. Who does not know a number ignores it.
     more: Vec<(u16, Vec<u8>)>,
@@ -68,6 +74,7 @@ pub(crate) enum Welcome {
 #[derive(Debug, Clone)]
 pub(crate) struct Introduction {
     pub(crate) role: Role,
+    pub(crate) boot: Boot,
     pub(crate) triad: String,
     pub(crate) rules: String,
     pub(crate) key: Option<PeerKey>,
@@ -96,6 +103,10 @@ pub(crate) struct Proven<S> {
     pub(crate) lane: Lane,
     /// The triad that the far end is bound to, if any.
     pub(crate) triad_id: Option<TriadId>,
+    /// The life of the far end.
+    pub(crate) boot: Boot,
+    /// See [`Hello::resets_from`].
+    pub(crate) resets_from: Option<SocketAddr>,
     pub(crate) reader: FrameReader<ReadHalf<S>>,
     pub(crate) writer: FrameWriter<WriteHalf<S>>,
 }
@@ -110,6 +121,8 @@ impl Introduction {
             rules: self.rules.clone(),
             triad_id,
             lane,
+            boot: self.boot,
+            resets_from: None,
             nonce,
             more: Vec::new(),
         }
@@ -164,6 +177,7 @@ impl Introduction {
         triad_id: Option<TriadId>,
         lane: Lane,
         nonce: [u8; 32],
+        resets_from: Option<SocketAddr>,
     ) -> Result<Proven<S>, HelloError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -171,7 +185,7 @@ impl Introduction {
         use tokio::io::AsyncWriteExt;
         stream.write_all(&crate::PEER_PREAMBLE).await.map_err(FrameError::Io)?;
         let (mut reader, mut writer) = split(stream);
-        let own = self.hello(triad_id, lane, nonce);
+        let own = Hello { resets_from, ..self.hello(triad_id, lane, nonce) };
         writer.send(&own).await?;
         let (theirs, proof) = match reader.message("welcome of a peer").await? {
             Welcome::Accepted { hello, proof } => (hello, proof),
@@ -234,8 +248,8 @@ impl Introduction {
         let authenticated = self.key.is_some();
         reader.proven(authenticated.then_some(keys.receiving));
         writer.proven(authenticated.then_some(keys.sending));
-        let Hello { role: peer, lane, triad_id, .. } = theirs;
-        Proven { peer, lane, triad_id, reader, writer }
+        let Hello { role: peer, lane, triad_id, boot, resets_from, .. } = theirs;
+        Proven { peer, lane, triad_id, boot, resets_from, reader, writer }
     }
 }
 
@@ -263,7 +277,8 @@ mod tests {
 
     fn introduction(role: Role, key: u8) -> Introduction {
         let rules = "PRIMARY_IS_MASTER, heartbeat 50 ms, lease 300 ms".to_owned();
-        Introduction { role, triad: "demo ANY ANY ANY".to_owned(), rules, key: Some(PeerKey([key; 32])) }
+        let triad = "demo ANY ANY ANY".to_owned();
+        Introduction { role, boot: [role.number() as u8; 16], triad, rules, key: Some(PeerKey([key; 32])) }
     }
 
     type Ends = (Result<Proven<DuplexStream>, HelloError>, Result<Proven<DuplexStream>, HelloError>);
@@ -277,7 +292,7 @@ mod tests {
             assert_eq!(preamble, crate::PEER_PREAMBLE);
             acceptor.accept(there, ids[1], [2; 32]).await
         };
-        tokio::join!(dialer.dial(here, Role::Secondary, ids[0], Lane::Log, [1; 32]), accept)
+        tokio::join!(dialer.dial(here, Role::Secondary, ids[0], Lane::Log, [1; 32], None), accept)
     }
 
     #[tokio::test]

@@ -14,7 +14,8 @@ use licensing_core::id::Role;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::runtime::NodeTasks;
-use crate::environment::{Environment, Stream};
+use crate::environment::{Dialed, Environment, Stream};
+use crate::mastership::lives::{Lives, ToPeer};
 use crate::membership::standing::{StandingKeeper, TriadId};
 use crate::peer::hello::{HELLO_TIMEOUT, HelloError, Introduction, Proven};
 use crate::peer::message::{Envelope, Lane, PeerReply, PeerRequest};
@@ -45,6 +46,7 @@ pub(crate) struct Route {
     pub(crate) environment: Environment,
     /// Why the last dial failed; shown in the status.
     pub(crate) trouble: Arc<Mutex<Option<String>>>,
+    pub(crate) lives: Lives,
 }
 
 /// A request that got no reply.
@@ -136,6 +138,7 @@ impl Said {
 struct Greeted {
     connection: Proven<Box<dyn Stream>>,
     bound_to: Option<TriadId>,
+    _open: ToPeer,
 }
 
 struct Waiting {
@@ -198,10 +201,12 @@ impl LinkTask {
         let route = &self.route;
         let nonce = route.environment.randomness.bytes().map_err(crate::peer::frame::FrameError::Io)?;
         let dialing = route.environment.dialer.dial(&route.address);
-        let stream = dialing.await.map_err(crate::peer::frame::FrameError::Io)?;
+        let Dialed { stream, resets_from } = dialing.await.map_err(crate::peer::frame::FrameError::Io)?;
         let bound_to = self.bound_to();
-        let connection = route.introduction.dial(stream, route.target, bound_to, self.lane, nonce).await?;
-        Ok(Greeted { connection, bound_to })
+        let introduced =
+            route.introduction.dial(stream, route.target, bound_to, self.lane, nonce, resets_from);
+        let connection = introduced.await?;
+        Ok(Greeted { connection, bound_to, _open: route.lives.reached(route.target) })
     }
 
     /// The triad that this server cannot leave, at this moment.
@@ -214,7 +219,7 @@ impl LinkTask {
     /// On a connection of before this server belonged to its triad the far end takes nothing that only members ask of each
     /// other: it closes it, and the first request for a vote of a server that has just come back would be lost.
     async fn talk(&mut self, greeted: Greeted, first: Outgoing) -> Option<Outgoing> {
-        let Greeted { connection: Proven { mut reader, mut writer, .. }, bound_to } = greeted;
+        let Greeted { connection: Proven { mut reader, mut writer, .. }, bound_to, _open } = greeted;
         let mut waiting: BTreeMap<u64, Waiting> = BTreeMap::new();
         let mut next_id = 0;
         let mut outgoing = Some(first);

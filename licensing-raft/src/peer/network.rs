@@ -1,6 +1,7 @@
 //! The peers as openraft sees them: each request goes down the lane it belongs to, appends are pipelined.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use crate::peer::pipeline::{AppendLane, IsPurged, Progressed, pipelined};
 use crate::peer::under_way::{bytes_of, travel_time};
 
 /// A chunk travels and is kept; the last one is installed, which decodes up to a million checkouts.
-const CHUNK_TTL: Duration = Duration::from_secs(10);
+pub(crate) const CHUNK_TTL: Duration = Duration::from_secs(10);
 
 /// The lanes to one peer.
 #[derive(Clone)]
@@ -49,9 +50,16 @@ pub(crate) struct PeerNetworks {
     pub(crate) append_ttl: Duration,
     /// How old an unanswered append may be when the next is taken; see [`pipelined`].
     pub(crate) append_patience: Duration,
+    /// The term of the last leader that told this server to take over.
+    pub(crate) told_to_lead: Arc<Mutex<Option<u64>>>,
 }
 
 impl PeerNetworks {
+    /// A leader of this term tells this server to take over.
+    pub(crate) fn told_to_lead(&self, term: u64) {
+        *self.told_to_lead.lock().unwrap_or_else(PoisonError::into_inner) = Some(term);
+    }
+
     pub(crate) fn links(&self, role: Role) -> Option<&PeerLinks> {
         self.links[role.place()].as_ref()
     }
@@ -63,6 +71,7 @@ impl PeerNetworks {
             heartbeats,
             append_ttl: self.append_ttl,
             append_patience: self.append_patience,
+            told_to_lead: self.told_to_lead.clone(),
         }
     }
 }
@@ -90,6 +99,7 @@ pub(crate) struct PeerNetwork {
     heartbeats: bool,
     append_ttl: Duration,
     append_patience: Duration,
+    told_to_lead: Arc<Mutex<Option<u64>>>,
 }
 
 impl PeerNetwork {
@@ -109,6 +119,13 @@ impl PeerNetwork {
             progressed: links.progressed.clone(),
             is_purged: links.is_purged.clone(),
         })
+    }
+
+    /// Whether a leader asked for this election: then voters need not wait for its lease. If this server only knows that the leader
+    /// is dead (`mastership::evidence`), it takes openraft the same way, and the others must find out for themselves.
+    fn was_told_to_lead(&self, vote: &Vote) -> bool {
+        let told = *self.told_to_lead.lock().unwrap_or_else(PoisonError::into_inner);
+        told.is_some_and(|term| vote.leader_id.term == term + 1)
     }
 
     async fn control(&self, request: PeerRequest, option: RPCOption) -> RpcResult<PeerReply> {
@@ -146,7 +163,8 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         })
     }
 
-    async fn vote(&mut self, request: VoteRequest, option: RPCOption) -> RpcResult<VoteResponse> {
+    async fn vote(&mut self, mut request: VoteRequest, option: RPCOption) -> RpcResult<VoteResponse> {
+        request.leadership_transfer &= self.was_told_to_lead(&request.vote);
         match self.control(PeerRequest::Vote(request), option).await? {
             PeerReply::Vote(response) => Ok(response),
             other => Err(unexpected(&other)),

@@ -13,6 +13,8 @@ pub struct NodeCounts {
     pub handovers_taken_back: u64,
     /// Times the tertiary was asked for a vote by a server that lacked entries, and campaigned itself as caretaker.
     pub caretaker_campaigns: u64,
+    /// Elections this server began before the lease of the leader had ended, on evidence that it was dead.
+    pub elections_by_evidence: u64,
     /// Snapshots of another server's that this server took over, because it was too far behind for the log.
     pub snapshots_installed: u64,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Counts {
     pub(crate) handovers: AtomicU64,
     pub(crate) handovers_taken_back: AtomicU64,
     pub(crate) caretaker_campaigns: AtomicU64,
+    pub(crate) elections_by_evidence: AtomicU64,
     pub(crate) snapshots_installed: AtomicU64,
 }
 
@@ -31,6 +34,7 @@ impl Counts {
             handovers: self.handovers.load(Ordering::Relaxed),
             handovers_taken_back: self.handovers_taken_back.load(Ordering::Relaxed),
             caretaker_campaigns: self.caretaker_campaigns.load(Ordering::Relaxed),
+            elections_by_evidence: self.elections_by_evidence.load(Ordering::Relaxed),
             snapshots_installed: self.snapshots_installed.load(Ordering::Relaxed),
         }
     }

@@ -10,6 +10,9 @@ use crate::peer::known::CLOCK_TOLERANCE_MS;
 use crate::peer::message::Report;
 use crate::shared::Shared;
 
+/// Shorter waits are over before anybody has read of them.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
+
 /// What one server knows of a server of its triad (itself included).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,7 +43,7 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     let lag = |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
     if role == shared.config.role {
         let version = shared.config.software_version.clone();
-        let remarks = [standing_remark(&own.standing), clock_remark(-median_offset_ms)];
+        let remarks = [standing_remark(&own.standing), start_remark(shared), clock_remark(-median_offset_ms)];
         let remark = joined(remarks.into_iter().flatten());
         let applied_index = own.applied_index;
         let (member, log_lag) = (own.standing.may_vote(), lag(applied_index));
@@ -77,6 +80,21 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
         member: report.standing.may_vote(),
         remark,
     }
+}
+
+/// What a start waits for, when that takes so long that somebody may ask.
+fn start_remark(shared: &Shared) -> Option<String> {
+    let left = shared.former_lease_left();
+    let waits =
+        shared.standing.read().may_vote() && !shared.config.is_single() && shared.sign.led_by().is_none();
+    let holder = match shared.former_lease.of_whom() {
+        Some(role) => format!("the {role}, which was master before this start"),
+        None => "whoever was master before this start".to_owned(),
+    };
+    let seconds = left.as_secs() + 1;
+    (waits && left >= WORTH_A_WORD).then(|| {
+        format!("elects nobody for {seconds} s, or until it hears from {holder}: that one may still serve")
+    })
 }
 
 fn peer_remark(report: &Report, off_median_ms: i64, still: Option<Duration>) -> Option<String> {

@@ -62,6 +62,11 @@ impl LogStore {
         wait.await.map_err(|_| io::Error::other("the log writer has stopped"))?
     }
 
+    /// Whom this server voted for last.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.memory().vote
+    }
+
     fn entries(&self, range: impl RangeBounds<u64>, mut bytes: usize) -> Vec<Entry> {
         let memory = self.memory();
         let within = |index: &u64| range.contains(index);

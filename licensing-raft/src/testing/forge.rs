@@ -219,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Impostor<S> {
         nonce: [u8; 32],
     ) -> Result<Impostor<S>, String> {
         let introduction = introduction(config);
-        let proven = introduction.dial(stream, expected, triad_id.map(TriadId), Lane::Log, nonce).await;
+        let proven = introduction.dial(stream, expected, triad_id.map(TriadId), Lane::Log, nonce, None).await;
         Ok(Impostor { proven: proven.map_err(|error| error.to_string())?, sent: 0 })
     }
 
@@ -268,6 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Impostor<S> {
 fn introduction(config: &NodeConfig) -> Introduction {
     Introduction {
         role: config.role,
+        boot: [8; 16],
         triad: config.triad.clone(),
         rules: crate::engine::settings::rules(config),
         key: config.peer_key.clone(),

@@ -5,8 +5,10 @@
 
 pub mod forge;
 pub mod store;
+mod stream;
 pub mod wire;
 
+pub use self::stream::{Reset, SimulatedStream};
 pub use crate::engine::gate::Gate;
 pub use crate::engine::moments::NodeMoment;
 pub use crate::engine::tasks::TaskList;

@@ -193,6 +193,7 @@ pub fn write_frames(contents: &[Vec<u8>], key: Option<[u8; 32]>) -> Vec<u8> {
 pub fn accepts(stream: Vec<u8>, config: &NodeConfig, key: PeerKey) -> bool {
     let introduction = Introduction {
         role: config.role,
+        boot: [8; 16],
         triad: config.triad.clone(),
         rules: crate::engine::settings::rules(config),
         key: Some(key),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use licensing_core::id::{Role, Timestamp};
 use licensing_daemon::DaemonBuilder;
 use licensing_daemon::testing::SimulatedServer;
-use licensing_raft::environment::{Clock, Dialer, Dialing, Environment, Randomness, Stream as PeerStream};
+use licensing_raft::environment::{Clock, Dialed, Dialer, Dialing, Environment, Randomness};
 use licensing_raft::testing::{DiskHabits, DiskMoment, Gate, MemoryDisk, TaskList};
 use licensing_raft::watch::Watcher;
 use licensing_raft::{Mastership, Node, NodeConfig, ServerAddress};
@@ -298,7 +298,8 @@ impl Dialer for PeerDialer {
         let to = Role::from_number(u64::from(address.port.saturating_sub(FIRST_PORT)));
         Box::pin(async move {
             let to = to.ok_or(io::ErrorKind::ConnectionRefused)?;
-            Ok(Box::new(network.connect(from, to).await?) as Box<dyn PeerStream>)
+            let (stream, own) = network.dial(from, to).await?;
+            Ok(Dialed::resetting(stream, own))
         })
     }
 }

@@ -33,12 +33,12 @@ pub mod versions;
 
 pub use faults::seen;
 pub use host::Host;
-pub use network::{End, Network};
+pub use network::{End, Incoming, Network};
 pub use nodes::{HasNode, HouseClient, NodeService, Nodes};
 pub use options::Options;
 pub use random::Stream;
 pub use report::Report;
-pub use run::{play, run};
+pub use run::{play, play_on, run};
 pub use service::{Client, Servers, Service, Shown, Site};
 pub use triad::{Kind, Triad};
 

@@ -13,7 +13,7 @@ use super::clients;
 use super::faults::trouble;
 use super::happenings::{Ears, Heard};
 use super::host::Host;
-use super::network::Network;
+use super::network::{End, Network};
 use super::notes::Notes;
 use super::options::Options;
 use super::random::Stream;
@@ -60,11 +60,21 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     seed: u64,
     scenario: impl FnOnce(Arc<Site<S>>) -> F + Send + 'static,
 ) -> Vec<Violation> {
+    play_on(service, Network::new(seed), seed, scenario)
+}
+
+/// [`play`] on a network that is not as it usually is from the first connection on.
+pub fn play_on<S: Service, F: Future<Output = ()>>(
+    service: S,
+    network: Network,
+    seed: u64,
+    scenario: impl FnOnce(Arc<Site<S>>) -> F + Send + 'static,
+) -> Vec<Violation> {
     mutants::plant_as_told();
     let play = move |window: Window| {
         let thread = Thread::new(window.panics.clone());
         let mut violations = thread.runtime.block_on(async {
-            let (site, _heard) = open(service, seed, &window).await;
+            let (site, _heard) = open(service, network, seed, &window).await;
             let looking = [tokio::spawn(look(site.clone())), tokio::spawn(advance(site.clone()))];
             scenario(site.clone()).await;
             looking.iter().for_each(tokio::task::JoinHandle::abort);
@@ -80,9 +90,18 @@ pub fn play<S: Service, F: Future<Output = ()>>(
     thread::watched(seed, stands_still, play, |window| thread::untrue(window, stands_still))
 }
 
+/// In three runs of ten something forwards the connections of one server, or those between two.
+fn forwarders(network: &Network, seed: u64) {
+    let random = Stream::new(seed, "forwarders");
+    if random.chance(30) {
+        let role = Role::ALL[random.below(3) as usize];
+        let others = role.others().into_iter().skip(random.below(2) as usize);
+        network.forward(others.map(|other| (End::Server(role), End::Server(other))));
+    }
+}
+
 /// A site where all servers have just been started.
-async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S>>, Heard) {
-    let network = Network::new(Stream::new(seed, "network"));
+async fn open<S: Service>(service: S, network: Network, seed: u64, window: &Window) -> (Arc<Site<S>>, Heard) {
     let (ears, heard) = Ears::open();
     let hosts = Role::ALL.map(|role| Host::new(seed, role, network.clone(), ears.clone()));
     let about = About {
@@ -104,7 +123,9 @@ async fn open<S: Service>(service: S, seed: u64, window: &Window) -> (Arc<Site<S
 /// The site when all is over, and how much virtual time that took.
 async fn simulate<S: Service>(service: S, options: Options, window: &Window) -> (Arc<Site<S>>, Duration) {
     let begun = Instant::now();
-    let (site, mut heard) = open(service, options.seed, window).await;
+    let network = Network::new(options.seed);
+    forwarders(&network, options.seed);
+    let (site, mut heard) = open(service, network, options.seed, window).await;
     let working: Vec<_> =
         (1..=options.clients).map(|place| tokio::spawn(clients::work(site.clone(), place))).collect();
     let watching = [

@@ -4,6 +4,7 @@
 mod ambushes;
 mod instants;
 mod machines;
+mod processes;
 pub mod seen;
 mod wires;
 
@@ -22,6 +23,7 @@ pub(crate) async fn trouble<S: Service>(site: &Arc<Site<S>>, until: Instant, hea
     let troubles = Troubles { site: site.clone(), until };
     tokio::join!(
         troubles.machines(),
+        troubles.processes(),
         troubles.wires(),
         troubles.clocks(),
         troubles.ambushes(&mut heard.moments),

@@ -8,6 +8,12 @@ pub const POWER_LOSS: &str = "power losses";
 pub const BLACKOUT: &str = "blackouts";
 /// A server was away for so long that the others no longer had the log it needs.
 pub const LONG_OUTAGE: &str = "long outages";
+/// A server died and was back before anybody could be elected, or just then.
+pub const RESTART: &str = "restarts faster than an election";
+/// A firewall refused and reset what went from one server to another, or from one to all.
+pub const REJECTION: &str = "connections rejected by a firewall";
+/// What forwards the connections of servers went down.
+pub const FORWARDER: &str = "forwarders that went down";
 /// A server stood still and went on.
 pub const PAUSE: &str = "pauses";
 /// A server was stopped as an administrator stops it.
@@ -78,6 +84,9 @@ pub const ALL: &[&str] = &[
     POWER_LOSS,
     BLACKOUT,
     LONG_OUTAGE,
+    RESTART,
+    REJECTION,
+    FORWARDER,
     PAUSE,
     STOP,
     DISK_ERROR,
@@ -111,6 +120,8 @@ pub const ALL: &[&str] = &[
 
 /// What does not happen to a single server.
 pub const NOT_ALONE: &[&str] = &[
+    REJECTION,
+    FORWARDER,
     WIPE,
     TRAP,
     ISOLATION,

@@ -45,6 +45,8 @@ pub mod seen {
     pub const HAND_BACK: &str = "hand-backs to the primary";
     /// The tertiary led for a moment, to bring another server up to date.
     pub const CARETAKER: &str = "caretaker episodes";
+    /// A server campaigned before the lease of its leader had ended, because that was dead.
+    pub const BY_EVIDENCE: &str = "elections on evidence";
     /// A server was brought up to date by a snapshot.
     pub const SNAPSHOT: &str = "snapshots installed";
     /// The servers raised the edition in the middle of the trouble.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, DuplexStream};
 
 use super::{GRACE, HasNode, Watch, can_spare_one, hasten, master, settled, show};
 use crate::simulation::host::{FIRST_PORT, Host};
-use crate::simulation::network::End;
+use crate::simulation::network::{End, Incoming};
 use crate::simulation::service::{Client, Servers, Service, Shown, Site};
 
 /// What is a daemon's own: how it starts, what it does with a connection, who its clients are. [`Nodes`] does the rest: it
@@ -116,9 +116,9 @@ impl<S: NodeService> Service for Nodes<S> {
         let server = self.own.start(host, config, license).await?;
         host.spawn(install_first(server.node().clone(), compiled));
         let (own, serving, at) = (self.own.clone(), server.clone(), host.clone());
-        let listener = move |stream, from| match from {
-            End::Server(_) => at.spawn(accept_peer(serving.node().clone(), stream, from)),
-            End::Client(_) => at.spawn(own.serve(serving.clone(), stream, from)),
+        let listener = move |incoming: Incoming| match incoming.from {
+            End::Server(_) => at.spawn(accept_peer(serving.node().clone(), incoming)),
+            from @ End::Client(_) => at.spawn(own.serve(serving.clone(), incoming.stream.plain(), from)),
         };
         host.network().listen(host.role(), Arc::new(listener));
         self.watch().begins(host);
@@ -166,10 +166,10 @@ impl<S: NodeService> Service for Nodes<S> {
     }
 }
 
-async fn accept_peer(node: Node, mut stream: DuplexStream, from: End) {
+async fn accept_peer(node: Node, Incoming { mut stream, from, seen }: Incoming) {
     let mut preamble = [0; PEER_PREAMBLE.len()];
     if stream.read_exact(&mut preamble).await.is_ok() && preamble == PEER_PREAMBLE {
-        node.accept_peer_on(stream, from.to_string());
+        node.accept_peer_on(stream, from.to_string(), Some(seen));
     }
 }
 

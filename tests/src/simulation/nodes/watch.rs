@@ -27,8 +27,8 @@ pub(crate) struct Watch {
     digests: BTreeMap<LogIndex, String>,
     clocks: BTreeMap<Role, (LogIndex, Timestamp)>,
     last_master: Option<Role>,
-    /// Handovers and snapshots counted of each server's present life.
-    counted: [(u64, u64); 3],
+    /// Handovers, snapshots and elections on evidence counted of each server's present life.
+    counted: [(u64, u64, u64); 3],
     /// The newest edition of the rules that any server applies.
     pub(crate) edition: Edition,
     /// Which servers have run in a version that knows all rules.
@@ -42,7 +42,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// A server begins a life.
     pub(crate) fn begins(&mut self, host: &Host) {
-        self.counted[host.role().place()] = (0, 0);
+        self.counted[host.role().place()] = (0, 0, 0);
         self.bounds.begins(host.role());
         self.has_known[host.role().place()] |= !host.is_older();
     }
@@ -88,8 +88,12 @@ impl Watch {
 
     fn count<S: AroundNodes>(&mut self, site: &Site<S>, role: Role, server: &S::Server) {
         let counts = server.node().counts();
-        let (handovers, snapshots) = self.counted[role.place()];
-        self.counted[role.place()] = (counts.handovers, counts.snapshots_installed);
+        let (handovers, snapshots, elections) = self.counted[role.place()];
+        self.counted[role.place()] =
+            (counts.handovers, counts.snapshots_installed, counts.elections_by_evidence);
+        for _ in elections..counts.elections_by_evidence {
+            site.count(seen::BY_EVIDENCE);
+        }
         for _ in snapshots..counts.snapshots_installed {
             site.count(seen::SNAPSHOT);
         }

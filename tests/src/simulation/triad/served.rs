@@ -20,7 +20,7 @@ use super::parts::{Server, Triad};
 use super::{duplicates, licenses, operator, relicensing, sceptics, strangers};
 use crate::history::{Later, Line};
 use crate::simulation::host::Host;
-use crate::simulation::network::End;
+use crate::simulation::network::{End, Incoming};
 use crate::simulation::nodes;
 use crate::simulation::nodes::client::HouseClient;
 use crate::simulation::service::{Servers, Service, Shown, Site};
@@ -86,7 +86,10 @@ impl Service for Triad {
         let simulated = SimulatedServer::new(node, &config);
         host.spawn(simulated.follow());
         let (serving, at) = (simulated.clone(), host.clone());
-        let listener = move |stream, from| at.spawn(serving.serve(stream, address_of(from)));
+        let listener = move |Incoming { stream, from, seen }: Incoming| {
+            let seen = if matches!(from, End::Server(_)) { seen } else { address_of(from) };
+            at.spawn(serving.serve(stream, seen));
+        };
         host.network().listen(host.role(), Arc::new(listener));
         self.watch().begins(host);
         Ok(Server { simulated })

@@ -32,8 +32,8 @@ impl Dialed {
         Dialed { stream: Box::new(stream), resets_from: None }
     }
 
-    /// A connection that comes from `own`, its local address, and that this process, as long as it lives, ends by a reset and never in
-    /// good order. Whoever accepts it takes an orderly end for the death of this process, and need not wait for the lease then.
+    /// A connection that comes from `own`, its local address, and that this process, as long as it lives, ends by a reset and never
+    /// in good order. Whoever accepts it takes an orderly end for the death of this process, and need not wait for the lease then.
     pub fn resetting(stream: impl Stream + 'static, own: SocketAddr) -> Dialed {
         Dialed { stream: Box::new(stream), resets_from: Some(own) }
     }

@@ -1,6 +1,7 @@
 //! Elections, driven by us: every server waits one lease after the last sign of a leader, and then a delay that depends
-//! on its role. One that has seen no leader since its start waits for a lease only if it may have granted one before. openraft's own timer would wait a random time on top, and a longer timeout for the tertiary would make
-//! it refuse the secondary for as long (its own lease is that timeout).
+//! on its role. One that has seen no leader since its start waits for a lease only if it may have granted one before. openraft's
+//! own timer would wait a random time on top, and a longer timeout for the tertiary would make it refuse the secondary for as
+//! long (its own lease is that timeout). A leader whose process is dead is not waited for: see [`super::evidence`].
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,11 +1,10 @@
 //! The lease that a server may have granted before it was started, and forgot.
 //!
 //! Whoever was master then may serve without asking as long as that lease lasts, so this server neither votes nor campaigns for a
-//! lease's time after its start, unless it knows that no such lease can run. Its last vote, which was on its disk before
-//! any lease, names the only server that can have one: earlier leases had ended, or were given up, when it gave that
-//! vote. If that server says now that it does not lead, its lease is void: a leader that was started anew, or found a higher term, never
-//! leads in that term again. Its word must be the answer to a question of this life. A leader that does not answer may live, and
-//! is waited for.
+//! lease's time after its start, unless it knows that no such lease can run. Its last vote, which was on its disk before any lease,
+//! names the only server that can have one: earlier leases had ended, or were given up, when it gave that vote. If that server says
+//! now that it does not lead, its lease is void: a leader that was started anew, or found a higher term, never leads in that term
+//! again. Its word must be the answer to a question of this life. A leader that does not answer may live, and is waited for.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,6 +1,8 @@
 //! Real servers killed with SIGKILL while clients check out and in: whatever was acknowledged is there afterwards,
 //! nothing else is, and no server ever shows more seats in use than licensed.
 
+use std::time::{Duration, Instant};
+
 use licensing_core::id::Role;
 use licensing_server::local_triad::TriadOptions;
 use licensing_tests::process::{
@@ -55,6 +57,32 @@ async fn clients_keep_their_seats_when_all_three_servers_are_killed_at_once() {
     let report = work.finish(&triad).await;
     assert_eq!(report.errors, [], "an outage is a slower answer");
     assert!(report.verdict.granted > 50 && report.verdict.held > 0, "too little was done: {report:?}");
+}
+
+/// A silent leader is trusted for three seconds here. That is for hosts and cables: nobody waits so long for the dead process of a
+/// primary, nor after a start of all three. The fastest of all rounds counts: hosts are busy.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_lease_of_a_dead_process() {
+    const LEASE: Duration = Duration::from_secs(3);
+    let mut triad = start(TriadOptions { heartbeat_interval: Some(1), ..forgiving() }).await;
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..rounds(3) {
+        let killed = Instant::now();
+        triad.kill(Primary);
+        wait_until_master(&triad, Secondary).await;
+        fastest[0] = fastest[0].min(killed.elapsed());
+        restart(&mut triad, Primary).await;
+        wait_until_master(&triad, Primary).await;
+
+        kill_all(&mut triad);
+        let killed = Instant::now();
+        for role in Role::ALL {
+            restart(&mut triad, role).await;
+        }
+        wait_until_master(&triad, Primary).await;
+        fastest[1] = fastest[1].min(killed.elapsed());
+    }
+    assert!(fastest.iter().all(|gap| *gap < LEASE), "{fastest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

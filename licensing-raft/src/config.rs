@@ -19,7 +19,8 @@ use crate::pieces::Pieces;
 pub struct Timings {
     /// Time between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
-    /// How long a leader is trusted without a sign of life, in milliseconds. Failover takes this and about 10 ms.
+    /// How long a leader is trusted without a sign of life, in milliseconds. Failover takes this and about 10 ms; of a leader
+    /// whose process is known to be dead, only the latter.
     pub lease_ms: u64,
 }
 

@@ -1,10 +1,10 @@
 //! A dead process is known at once: evidence that the leader is no more, and a campaign that need not wait for its lease.
 //!
-//! A leader serves without asking anybody as long as its lease lasts, so nobody may be elected meanwhile, unless the leader cannot
-//! serve because its process is dead. When a process dies, its system closes the connections that it dialed in good order,
-//! which a living process never does ([`crate::ending`]), and refuses new ones. Whoever has seen both, with nothing left of the
-//! leader's life that granted lease belongs to, votes at once. Whatever answers there, late or wrong, is no evidence, and
-//! neither is silence: then the lease counts.
+//! A leader serves without asking anybody as long as its lease lasts, so nobody may be elected meanwhile, unless the leader
+//! cannot serve because its process is dead. When a process dies, its system closes the connections that it dialed in good order,
+//! which a living process never does ([`crate::ending`]), and refuses new ones. Whoever has seen both, with no connection left of
+//! the life that holds the lease, votes at once. Whatever answers there, late or wrong, is no evidence, and neither is silence: then
+//! the lease counts.
 //!
 //! The property kept: each server that elects a leader, the candidate too, has seen by itself that the lease it granted has
 //! ended or that its holder is dead. It takes nobody's word for that.

@@ -110,7 +110,8 @@ impl Daemon {
                 "built with the switches of tests: build a daemon that is to be shipped by itself (cargo build -p)"
             );
         }
-        let node = Node::start(config.node.clone()).await?;
+        let environment = port::dialing::environment(&config.node.data_dir);
+        let node = Node::start_in(config.node.clone(), environment).await?;
         let listener = match node.thread() {
             Some(thread) => moved_to(thread, listener).map_err(RunError::Listener)?,
             None => listener,

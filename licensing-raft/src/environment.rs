@@ -39,8 +39,11 @@ impl Dialed {
     }
 }
 
-/// A connection being made.
+/// A connection to a peer being made.
 pub type Dialing = Pin<Box<dyn Future<Output = io::Result<Dialed>> + Send>>;
+
+/// A connection being made that ends as whoever uses it ends it.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
 
 /// The wall clock of this host.
 pub trait Clock: Send + Sync {
@@ -61,6 +64,13 @@ pub trait Dialer: Send + Sync {
     /// Errors: "connection refused" only if nobody listens at any address that this name has; it is taken for a part of the
     /// evidence that the process there is dead.
     fn dial(&self, address: &ServerAddress) -> Dialing;
+
+    /// A connection to this address for what is not said between nodes: a client's, which a standby passes on. It can be ended in
+    /// good order, one way at a time.
+    fn connect(&self, address: &ServerAddress) -> Connecting {
+        let dialing = self.dial(address);
+        Box::pin(async move { Ok(dialing.await?.stream) })
+    }
 }
 
 /// What a node takes from the world.
@@ -80,7 +90,7 @@ impl Default for Environment {
         Environment {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
-            dialer: Arc::new(TcpDialer),
+            dialer: Arc::new(TcpDialer(|address: &ServerAddress| connect(address.clone()))),
         }
     }
 }
@@ -104,27 +114,43 @@ impl Randomness for SystemRandomness {
     }
 }
 
-struct TcpDialer;
+/// Dials by TCP. What it is given finds the way from the name to a connection; its error is "refused" only as [`Dialer::dial`] says.
+pub struct TcpDialer<F>(pub F);
 
 /// A peer on the same network answers in a fraction of this; longer waits only delay the next try.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
-impl Dialer for TcpDialer {
+/// A connection for small words, or an error before long.
+async fn ready(connecting: impl Future<Output = io::Result<TcpStream>>) -> io::Result<TcpStream> {
+    let stream = crate::time::timeout(CONNECT_TIMEOUT, connecting).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl<F, Way> Dialer for TcpDialer<F>
+where
+    F: Fn(&ServerAddress) -> Way + Send + Sync,
+    Way: Future<Output = io::Result<TcpStream>> + Send + 'static,
+{
     fn dial(&self, address: &ServerAddress) -> Dialing {
-        let (host, port) = (address.host.clone(), address.port);
+        let connecting = ready((self.0)(address));
         Box::pin(async move {
-            let stream = crate::time::timeout(CONNECT_TIMEOUT, connect(&host, port)).await??;
-            stream.set_nodelay(true)?;
+            let stream = connecting.await?;
             let own = stream.local_addr()?;
             Ok(Dialed::resetting(Resetting::new(stream), own))
         })
     }
+
+    fn connect(&self, address: &ServerAddress) -> Connecting {
+        let connecting = ready((self.0)(address));
+        Box::pin(async move { Ok(Box::new(connecting.await?) as Box<dyn Stream>) })
+    }
 }
 
 /// To the first address of this name that takes a connection. If none does, the error is "refused" only if all of them refused.
-async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn connect(address: ServerAddress) -> io::Result<TcpStream> {
     let mut failed: Option<io::Error> = None;
-    for address in tokio::net::lookup_host((host, port)).await? {
+    for address in tokio::net::lookup_host((address.host.as_str(), address.port)).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error)

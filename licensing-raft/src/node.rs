@@ -28,7 +28,7 @@ use crate::engine::failure::Failure;
 use crate::engine::runtime::{NodeTasks, off_thread};
 use crate::engine::thread::NodeThread;
 use crate::engine::watch::Watcher;
-use crate::environment::{Dialing, Environment};
+use crate::environment::{Connecting, Environment};
 use crate::error::{ProposeError, StartError};
 use crate::mastership::resign::{self, HandOverError};
 use crate::mastership::{Mastership, judge};
@@ -198,8 +198,8 @@ impl Node {
     }
 
     /// A connection to another server, by the way that the node takes itself, for what a daemon has to say there.
-    pub fn dial(&self, address: &ServerAddress) -> Dialing {
-        self.shared.environment.dialer.dial(address)
+    pub fn connect(&self, address: &ServerAddress) -> Connecting {
+        self.shared.environment.dialer.connect(address)
     }
 
     /// A sign of life of a session: its grace begins anew. Only the master judges silence, so on another server it does

@@ -62,7 +62,8 @@ impl Names {
 
     /// Connects by TCP. Whoever calls gives up when it takes too long.
     ///
-    /// Errors: of a host that was never reached, why its name leads nowhere; else why its addresses cannot be reached.
+    /// Errors: of a host that was never reached, why its name leads nowhere; else why its addresses cannot be reached. "Connection
+    /// refused" only if all of them refused.
     pub async fn connect(&self, address: &ServerAddress) -> io::Result<TcpStream> {
         let at_port = |ip: IpAddr| SocketAddr::new(ip, address.port);
         if let Ok(ip) = address.host.parse::<IpAddr>() {
@@ -125,25 +126,32 @@ async fn found(look_up: &mut watch::Receiver<Found>) -> io::Result<Vec<IpAddr>> 
     }
 }
 
-/// The first of these that can be reached: one after the other, and beside each other when one says nothing.
+/// The first of these that can be reached: one after the other, and beside each other when one says nothing. If none can, the error is
+/// "refused" only if all of them refused.
 async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut failed: Option<io::Error> = None;
     let mut rest = addresses.into_iter();
     let mut dialing = FuturesUnordered::new();
     loop {
         dialing.extend(rest.next().map(TcpStream::connect));
         if dialing.is_empty() {
-            return Err(failed);
+            let no_address = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            return Err(failed.unwrap_or_else(no_address));
         }
         tokio::select! {
             biased;
             Some(dialed) = dialing.next() => match dialed {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failed = error,
+                Err(error) if failed.as_ref().is_none_or(is_refused) => failed = Some(error),
+                Err(_) => {}
             },
             () = sleep(STAGGER), if rest.len() > 0 => {}
         }
     }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionRefused
 }
 
 #[cfg(test)]

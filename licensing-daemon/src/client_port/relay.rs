@@ -48,7 +48,7 @@ pub(crate) async fn to_master(server: &Server, hello: &Hello) -> Option<Box<dyn 
         return None;
     }
     let dialing = async {
-        let mut stream = server.node.dial(&ServerAddress::new(master.host.as_str(), master.port)).await?;
+        let mut stream = server.node.connect(&ServerAddress::new(master.host.as_str(), master.port)).await?;
         stream.write_all(&[&PREAMBLE[..], &frame].concat()).await?;
         Ok::<_, std::io::Error>(stream)
     };

@@ -12,6 +12,7 @@
 //! a flood of silent connections pushes out its own oldest ones, never a server that speaks as soon as it connects.
 
 mod accept;
+pub(crate) mod dialing;
 pub(crate) mod door;
 pub(crate) mod far;
 mod idle;

@@ -114,7 +114,7 @@ pub(crate) async fn assemble(
         sign: LeaderSign::new(),
         lives,
         former_lease,
-        patience: Patience::of(config.role),
+        patience: Patience::of(config.role, config.timings.lease()),
         signs_of_life: SignsOfLife::default(),
         grace: Grace::new(config.session_grace),
         mastership,

@@ -44,12 +44,9 @@ have_tools() {
     profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov)
 }
 
-# Optimized like the three that are always: unoptimized the client alone would take most of the time.
 build() {
     CARGO_BUILD_BUILD_DIR=$build CARGO_TARGET_DIR=$target RUSTC_WORKSPACE_WRAPPER=$here/rustc \
-        cargo build --workspace --bin sim --bin never-ran \
-        --config 'profile.dev.package.licensing-client.opt-level=2' \
-        --config 'profile.dev.package.licensing-daemon.opt-level=2'
+        cargo build --workspace --bin sim --bin never-ran
 }
 
 # It counts its own lines too, and nobody wants to know.

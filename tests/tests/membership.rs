@@ -89,6 +89,27 @@ async fn a_server_with_a_lost_disk_catches_up_and_becomes_a_full_member_again() 
     cluster.shut_down().await;
 }
 
+/// "Catching up" would be a promise that nobody can keep.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_with_lost_disks_say_that_they_cannot_catch_up() {
+    let cluster = Cluster::started(PINNED).await;
+    for lost in [Primary, Secondary] {
+        cluster.kill(lost).await;
+        std::fs::remove_dir_all(cluster.directory(lost)).unwrap();
+    }
+    for lost in [Primary, Secondary] {
+        cluster.start(lost).await;
+    }
+    let says = |of: Role, role: Role| {
+        let remark = cluster.node(of).servers()[role.place()].remark.clone().unwrap_or_default();
+        remark.contains("two logs are lost")
+    };
+    for of in Role::ALL {
+        cluster.wait_until("it says so of both", || says(of, Primary) && says(of, Secondary)).await;
+    }
+    cluster.shut_down().await;
+}
+
 /// A directory that was only promised to another triad stands where one was that had acknowledged entries: it is as good as
 /// an empty one, and must neither vote nor upset the leader before it has caught up.
 #[tokio::test(flavor = "multi_thread")]

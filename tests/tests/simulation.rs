@@ -17,7 +17,7 @@ use licensing_tests::simulation::{Kind, Options, Report, run_triad};
 const SEEDS: u64 = 400;
 
 /// Fresh seeds of every content.
-const FRESH: u64 = 1100;
+const FRESH: u64 = 700;
 
 /// The content whose fresh seeds are played, as git names a tree; that of the last commit unless set.
 const TREE: &str = "LICENSING_TREE";

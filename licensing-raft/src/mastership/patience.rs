@@ -20,9 +20,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Who loses the mastership again so soon, though it runs on, did not keep it. Some leases.
 const KEPT: Duration = Duration::from_secs(3);
 
+/// Who was not heard for longer was away: it lost the mastership because of that. Others are heard every
+/// [`SETTLED_INTERVAL`](crate::peer::known::SETTLED_INTERVAL).
+const UNBROKEN: Duration = Duration::from_millis(250);
+
 /// See the module.
 pub(crate) struct Patience {
     longest: Duration,
+    unbroken: Duration,
     tries: Mutex<BTreeMap<Role, Tries>>,
 }
 
@@ -30,17 +35,27 @@ pub(crate) struct Patience {
 struct Tries {
     /// When it took the mastership last, and in which of its lives.
     taken: Option<(Instant, [u8; 16])>,
-    /// When it was found to have lost it, soon, and in which of its lives it had taken it.
-    lost: Option<(Instant, [u8; 16])>,
+    lost: Option<Lost>,
     failed: u32,
     until: Instant,
 }
 
+/// A mastership that did not last.
+#[derive(Clone, Copy)]
+struct Lost {
+    /// When this server led again.
+    at: Instant,
+    /// When it was heard last before that.
+    heard: Instant,
+    /// In which of its lives it had taken it.
+    life: [u8; 16],
+}
+
 impl Patience {
     /// Of the server with this role. While a caretaker leads nobody is served, so it goes on trying.
-    pub(crate) fn of(role: Role) -> Patience {
+    pub(crate) fn of(role: Role, lease: Duration) -> Patience {
         let longest = if role.may_serve() { LONGEST_PAUSE } else { FIRST_PAUSE };
-        Patience { longest, tries: Mutex::default() }
+        Patience { longest, unbroken: lease.max(UNBROKEN), tries: Mutex::default() }
     }
 
     /// It did not take the mastership.
@@ -53,25 +68,27 @@ impl Patience {
         tries_of(&mut self.lock(), role).taken = Some((Instant::now(), boot));
     }
 
-    /// This server leads again: whoever took the mastership from it has lost it.
-    pub(crate) fn leads_again(&self) {
-        for tries in self.lock().values_mut() {
+    /// This server leads again: whoever took the mastership from it has lost it. `heard`: when a server was heard last.
+    pub(crate) fn leads_again(&self, heard: impl Fn(Role) -> Option<Instant>) {
+        for (role, tries) in &mut *self.lock() {
             let Some((at, life)) = tries.taken.take() else { continue };
             if at.elapsed() >= KEPT {
                 tries.failed = 0;
             } else {
-                tries.lost = Some((Instant::now(), life));
+                let at = Instant::now();
+                tries.lost = heard(*role).map(|heard| Lost { at, heard, life });
             }
         }
     }
 
     /// It was heard at this moment, in this life. Whoever lost the mastership and was started anew since has another judge
-    /// (`Heard::is_stable`).
+    /// (`Heard::is_stable`); whoever was silent meanwhile, standing still or cut off, is back.
     pub(crate) fn heard(&self, role: Role, at: Instant, boot: [u8; 16]) {
         let mut tries = self.lock();
         let Some(tries) = tries.get_mut(&role) else { return };
-        if let Some((_, life)) = tries.lost.take_if(|(lost, _)| *lost < at)
-            && life == boot
+        if let Some(lost) = tries.lost.take_if(|lost| lost.at < at)
+            && lost.life == boot
+            && at.duration_since(lost.heard) <= self.unbroken
         {
             tries.fail(self.longest);
         }
@@ -123,6 +140,7 @@ mod tests {
 
     const LIFE: [u8; 16] = [1; 16];
     const NEXT_LIFE: [u8; 16] = [2; 16];
+    const LEASE: Duration = Duration::from_millis(300);
     const MOMENT: Duration = Duration::from_millis(1);
 
     async fn pass(duration: Duration) {
@@ -131,12 +149,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_does_not_keep_the_mastership_is_spared_twice_as_long_each_time() {
-        let patience = Patience::of(Role::Secondary);
+        let patience = Patience::of(Role::Secondary, LEASE);
         let mut pauses = Vec::new();
         for _ in 0..12 {
             patience.taken(Role::Primary, LIFE);
             pass(Duration::from_millis(600)).await;
-            patience.leads_again();
+            patience.leads_again(|_| Some(Instant::now()));
             pass(MOMENT).await;
             patience.heard(Role::Primary, Instant::now(), LIFE);
             let begun = tokio::time::Instant::now();
@@ -151,14 +169,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_kept_it_or_was_started_anew_is_not_blamed() {
-        let patience = Patience::of(Role::Secondary);
+        let patience = Patience::of(Role::Secondary, LEASE);
         patience.failed(Role::Primary);
         patience.failed(Role::Primary);
         assert!(patience.spares(Role::Primary) && !patience.spares(Role::Secondary));
         pass(Duration::from_secs(1)).await;
         patience.taken(Role::Primary, LIFE);
         pass(Duration::from_millis(100)).await;
-        patience.leads_again();
+        patience.leads_again(|_| Some(Instant::now()));
         // What it said before it died.
         patience.heard(Role::Primary, Instant::now(), LIFE);
         pass(MOMENT).await;
@@ -166,15 +184,27 @@ mod tests {
         assert!(!patience.spares(Role::Primary));
         patience.taken(Role::Primary, LIFE);
         pass(KEPT).await;
-        patience.leads_again();
+        patience.leads_again(|_| Some(Instant::now()));
         patience.failed(Role::Primary);
         pass(FIRST_PAUSE).await;
         assert!(!patience.spares(Role::Primary), "the row began anew");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_stood_still_is_not_blamed() {
+        let patience = Patience::of(Role::Secondary, LEASE);
+        patience.taken(Role::Primary, LIFE);
+        let heard = Instant::now();
+        pass(LEASE).await;
+        patience.leads_again(|_| Some(heard));
+        pass(MOMENT).await;
+        patience.heard(Role::Primary, Instant::now(), LIFE);
+        assert!(!patience.spares(Role::Primary));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_caretaker_goes_on_trying() {
-        let patience = Patience::of(Role::Tertiary);
+        let patience = Patience::of(Role::Tertiary, LEASE);
         for _ in 0..9 {
             patience.failed(Role::Secondary);
         }
@@ -184,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_operator_who_asks_for_it_is_obeyed_at_once() {
-        let patience = Patience::of(Role::Secondary);
+        let patience = Patience::of(Role::Secondary, LEASE);
         for _ in 0..4 {
             patience.failed(Role::Primary);
         }

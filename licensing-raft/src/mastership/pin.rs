@@ -43,7 +43,7 @@ pub(crate) async fn pin(shared: Arc<Shared>) {
             Some((term, since)) if term == now.current_term => since,
             _ => {
                 led_since = Some((now.current_term, Instant::now()));
-                shared.patience.leads_again();
+                shared.patience.leads_again(|role| Some(shared.survey.of(role)?.at));
                 Instant::now()
             }
         };

@@ -43,7 +43,8 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     let lag = |applied: Option<LogIndex>| Some(newest?.0.saturating_sub(applied.map_or(0, |index| index.0)));
     if role == shared.config.role {
         let version = shared.config.software_version.clone();
-        let remarks = [standing_remark(&own.standing), start_remark(shared), clock_remark(-median_offset_ms)];
+        let standing = standing_remark(&own.standing, two_logs_are_lost(shared));
+        let remarks = [standing, start_remark(shared), clock_remark(-median_offset_ms)];
         let remark = joined(remarks.into_iter().flatten());
         let applied_index = own.applied_index;
         let (member, log_lag) = (own.standing.may_vote(), lag(applied_index));
@@ -66,8 +67,9 @@ pub(crate) fn of(shared: &Shared, role: Role) -> ServerHealth {
     let report = heard.report.clone();
     let remark = if up {
         let still = shared.advance.stands_still(role);
-        let remark = peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms, still);
-        joined(remark.into_iter().chain(shared.patience.remark(role)))
+        let standing = standing_remark(&report.standing, two_logs_are_lost(shared));
+        let others = peer_remark(&report, heard.clock_offset_ms(now) - median_offset_ms, still);
+        joined([standing, others, shared.patience.remark(role)].into_iter().flatten())
     } else {
         trouble.or_else(|| Some(format!("not heard for {} s", heard.at.elapsed().as_secs())))
     };
@@ -106,7 +108,7 @@ fn peer_remark(report: &Report, off_median_ms: i64, still: Option<Duration>) -> 
             "is behind and has taken nothing for {seconds} s: look into its log, or hand the mastership over"
         )
     });
-    let remarks = [standing_remark(&report.standing), leaving, clock, still];
+    let remarks = [leaving, clock, still];
     joined(remarks.into_iter().flatten())
 }
 
@@ -121,12 +123,25 @@ fn clock_remark(off_median_ms: i64) -> Option<String> {
         .then(|| format!("its clock is {seconds} s off the median of the three: correct it"))
 }
 
-fn standing_remark(standing: &Standing) -> Option<String> {
+/// Whether two of the three have lost their logs. Neither votes, so nobody can be elected any more, nor bring them up to date.
+fn two_logs_are_lost(shared: &Shared) -> bool {
+    let has_lost = |standing: &Standing| matches!(standing, Standing::Joining { .. });
+    let others = shared.config.others().filter_map(|role| shared.survey.fresh(role));
+    let lost = others.filter(|heard| has_lost(&heard.report.standing)).count();
+    lost + usize::from(has_lost(&shared.standing.read())) > 1
+}
+
+fn standing_remark(standing: &Standing, two_logs_are_lost: bool) -> Option<String> {
     match standing {
         Standing::Member { .. } => None,
         Standing::Unborn | Standing::Founding { .. } => {
             Some("waiting for all three servers to start".to_owned())
         }
+        Standing::Joining { .. } if two_logs_are_lost => Some(
+            "lost its log, as another did: two logs are lost, and nobody can be master until one of their disks is back; or start \
+             anew, with three empty data directories"
+                .to_owned(),
+        ),
         Standing::Joining { .. } => Some("lost its log, catching up".to_owned()),
     }
 }
